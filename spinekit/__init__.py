@@ -1,0 +1,47 @@
+"""spinekit: contrast-enhanced MRI of spinal lesions, from a dynamic series to a report.
+
+Research only: no output is a diagnosis. The public names are loaded when they are first used, so
+that ``import spinekit`` stays fast and pulls in no torch, matplotlib or ipywidgets.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Acquisition": "spinekit.case",
+    "DynamicSeries": "spinekit.case",
+    "Geometry": "spinekit.geometry",
+    "InputRefusedError": "spinekit.errors",
+    "ParameterMaps": "spinekit.case",
+    "Roi": "spinekit.case",
+    "Seed": "spinekit.case",
+    "SpinekitError": "spinekit.errors",
+    "Volume": "spinekit.case",
+    "extract_features": "spinekit.radiomics",
+    "grow_region": "spinekit.segmentation",
+    "parameter_maps": "spinekit.kinetics",
+    "read_roi": "spinekit.io",
+    "read_series": "spinekit.io",
+    "read_volume": "spinekit.io",
+    "resample_to": "spinekit.case",
+    "simulate_case": "spinekit.phantom",
+    "write_roi": "spinekit.io",
+}
+
+__all__ = ["__version__", *_HOME]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(import_module(_HOME[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'spinekit' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

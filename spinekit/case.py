@@ -1,0 +1,337 @@
+"""What a case consists of: series, volumes, regions, seeds, maps. Values are frozen.
+
+Arrays are ``(Z, Y, X)``, time first ``(T, Z, Y, X)``, and are made read-only on entry so that a
+value handed to two steps cannot change under one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from spinekit.errors import InputRefusedError, ShapeMismatchError
+from spinekit.geometry import Geometry, resample_array
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = [
+    "Acquisition",
+    "DynamicSeries",
+    "ParameterMaps",
+    "Roi",
+    "Seed",
+    "Volume",
+    "resample_to",
+]
+
+
+def _locked(array: Any, *, dtype: Any, ndim: int, what: str) -> NDArray[Any]:
+    values = np.asarray(array, dtype=dtype)
+    if values.ndim != ndim:
+        raise ShapeMismatchError(
+            found=f"{what} has shape {values.shape}.",
+            expected=f"An array with {ndim} axes, in the order {'(T, Z, Y, X)' if ndim == 4 else '(Z, Y, X)'}.",
+            cause="The time axis may be missing, last instead of first, or still there.",
+            cure="Reorder the axes before building the value.",
+        )
+    view = values.view()
+    view.flags.writeable = False
+    return view
+
+
+def _check_grid(shape: tuple[int, ...], geometry: Geometry, what: str) -> None:
+    if shape[-3:] != geometry.shape_zyx:
+        raise ShapeMismatchError(
+            found=f"{what} has shape {shape} on a grid of {geometry.describe()}.",
+            expected=f"Its last three axes to be {geometry.shape_zyx}, in the order (Z, Y, X).",
+            cause="The array and the grid probably come from different images, or the axes are (X, Y, Z).",
+            cure="Pass the geometry of the same image, or transpose the array.",
+        )
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """What the protocol says about the pulse sequence; None where the files do not tell.
+
+    Units are in the names. ``others`` holds further facts that are safe to show (no patient tags).
+    """
+
+    repetition_time_ms: float | None = None
+    echo_time_ms: float | None = None
+    flip_angle_deg: float | None = None
+    field_strength_t: float | None = None
+    modality: str | None = None
+    manufacturer: str | None = None
+    sequence_name: str | None = None
+    others: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "others", MappingProxyType(dict(self.others)))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        values = [getattr(self, f) for f in list(self.__dataclass_fields__)[:-1]]
+        return (Acquisition, (*values, dict(self.others)))
+
+
+@dataclass(frozen=True)
+class Volume:
+    """One 3-D image: ``values`` of shape (Z, Y, X) on a ``geometry``.
+
+    ``name`` is a quantity or phase name, ``unit`` its unit ("1" if none).
+    """
+
+    values: NDArray[Any]
+    geometry: Geometry
+    name: str = "image"
+    unit: str = "a.u."
+
+    def __post_init__(self) -> None:
+        values = np.asarray(self.values)
+        object.__setattr__(self, "values", _locked(values, dtype=values.dtype, ndim=3, what=f"Volume '{self.name}'"))
+        _check_grid(self.values.shape, self.geometry, f"Volume '{self.name}'")
+
+    def within(self, roi: Roi) -> NDArray[Any]:
+        """Return the values inside a region on the same grid, shape (n_voxels,)."""
+        from spinekit.geometry import require_same_grid
+
+        require_same_grid(roi.geometry, self.geometry, names=("ROI", f"volume '{self.name}'"))
+        return self.values[roi.mask]
+
+
+@dataclass(frozen=True)
+class DynamicSeries:
+    """A dynamic contrast-enhanced series.
+
+    Attributes
+    ----------
+    signal : ndarray of shape (T, Z, Y, X), float32, read-only
+        Signal in the scanner's units after rescaling.
+    times_s : ndarray of shape (T,), float64, read-only
+        Seconds after the first phase, strictly increasing.
+    geometry : Geometry
+        One grid for all phases.
+    time_source : str
+        What gave the times, such as ``"AcquisitionTime"`` or ``"times_s"``.
+    warnings : tuple of str
+        ``"[code] text"``, as made by `spinekit.errors.coded_warning`.
+    acquisition : Acquisition
+        Protocol facts.
+    name : str
+        Pseudonym; never a tag of the image.
+    sources : mapping of str to str
+        SHA-256 of each file that was read, by a name that holds no patient data.
+    record : mapping
+        How it was read: layout, number of files, what was left out. Goes into the provenance.
+
+    Raises
+    ------
+    InputRefusedError
+        ``times-equal`` or ``times-invalid`` if the times do not rise strictly.
+    """
+
+    signal: NDArray[np.float32]
+    times_s: NDArray[np.float64]
+    geometry: Geometry
+    time_source: str
+    warnings: tuple[str, ...] = ()
+    acquisition: Acquisition = field(default_factory=Acquisition)
+    name: str = "case"
+    sources: Mapping[str, str] = field(default_factory=dict)
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        signal = _locked(self.signal, dtype=np.float32, ndim=4, what="The signal of the series")
+        _check_grid(signal.shape, self.geometry, "The signal of the series")
+        times = np.array(self.times_s, dtype=np.float64)
+        if times.shape != signal.shape[:1]:
+            raise InputRefusedError(
+                "times-invalid",
+                found=f"There are {times.size} times for {signal.shape[0]} phases.",
+                expected="One time per phase, in seconds.",
+                cause="The list of times may belong to another series, or a phase was dropped.",
+                cure="Give one time per phase, with times_s=[...] or the JSON beside the file.",
+            )
+        if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
+            equal = np.isfinite(times).all() and not (np.diff(times) < 0).any()
+            raise InputRefusedError(
+                "times-equal" if equal else "times-invalid",
+                found=f"The times of the phases are {times.tolist()} s.",
+                expected="Finite seconds that rise from phase to phase.",
+                cause="Two phases may share a time tag, or the times are out of order or in another unit.",
+                cure="Give the true times with times_s=[...].",
+            )
+        times -= times[0]
+        times.flags.writeable = False
+        object.__setattr__(self, "signal", signal)
+        object.__setattr__(self, "times_s", times)
+        object.__setattr__(self, "warnings", tuple(self.warnings))
+        object.__setattr__(self, "sources", MappingProxyType(dict(self.sources)))
+        object.__setattr__(self, "record", MappingProxyType(dict(self.record)))
+
+    @property
+    def n_phases(self) -> int:
+        """Number of phases T."""
+        return int(self.signal.shape[0])
+
+    def phase(self, t: int) -> Volume:
+        """Return phase `t` (0-based; negative counts from the end) as a `Volume`."""
+        if not -self.n_phases <= t < self.n_phases:
+            raise InputRefusedError(
+                "value-out-of-range",
+                found=f"Phase {t} was asked for; the series has {self.n_phases} phases.",
+                expected=f"A number from 0 to {self.n_phases - 1}.",
+                cause="Phases are counted from 0.",
+                cure="Ask for a phase that exists.",
+            )
+        t %= self.n_phases
+        return Volume(self.signal[t], self.geometry, name=f"phase_{t:02d}")
+
+    def with_warnings(self, *more: str) -> DynamicSeries:
+        """Return the same series with further warnings, each kept once."""
+        return replace(self, warnings=tuple(dict.fromkeys((*self.warnings, *more))))
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A voxel a reader has clicked: index (i, j, k), and whether it marks background."""
+
+    i: int
+    j: int
+    k: int
+    background: bool = False
+
+    @property
+    def ijk(self) -> tuple[int, int, int]:
+        """Index along x, y, z."""
+        return self.i, self.j, self.k
+
+    @property
+    def zyx(self) -> tuple[int, int, int]:
+        """Index in the order of array axes."""
+        return self.k, self.j, self.i
+
+
+@dataclass(frozen=True)
+class Roi:
+    """A region of interest: boolean ``mask`` (Z, Y, X) on a ``geometry``.
+
+    Attributes
+    ----------
+    warnings : tuple of str
+        Leaks and other doubts about the region, as ``"[code] text"``.
+    record : mapping
+        How it was made: method, seeds, parameters, intermediate volumes. JSON-serialisable.
+    """
+
+    mask: NDArray[np.bool_]
+    geometry: Geometry
+    name: str = "lesion"
+    warnings: tuple[str, ...] = ()
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mask", _locked(self.mask, dtype=np.bool_, ndim=3, what=f"ROI '{self.name}'"))
+        _check_grid(self.mask.shape, self.geometry, f"ROI '{self.name}'")
+        object.__setattr__(self, "warnings", tuple(self.warnings))
+        object.__setattr__(self, "record", MappingProxyType(dict(self.record)))
+
+    @property
+    def n_voxels(self) -> int:
+        """Number of voxels inside."""
+        return int(np.count_nonzero(self.mask))
+
+    @property
+    def volume_ml(self) -> float:
+        """Volume in millilitres."""
+        return self.n_voxels * self.geometry.voxel_volume_mm3 / 1000.0
+
+    @property
+    def box_zyx(self) -> tuple[slice, slice, slice]:
+        """Smallest box of the array that holds the region; the whole array if it is empty."""
+        if not self.mask.any():
+            return (slice(None), slice(None), slice(None))
+        edges = []
+        for axis in range(3):
+            inside = np.flatnonzero(self.mask.any(axis=tuple(a for a in range(3) if a != axis)))
+            edges.append(slice(int(inside[0]), int(inside[-1]) + 1))
+        return edges[0], edges[1], edges[2]
+
+
+@dataclass(frozen=True)
+class ParameterMaps(Mapping[str, Volume]):
+    """Kinetic maps of one series, by the names in `spinekit.quantities`.
+
+    Attributes
+    ----------
+    volumes : mapping of str to Volume
+        float32; NaN where undefined, never 0 or inf in its place.
+    undefined : mapping of str to mapping of str to int
+        Per map: reason in words -> number of voxels that are NaN for it.
+    record : mapping
+        Baseline phases, arrival method, conventions, phase times used. JSON-serialisable.
+    warnings : tuple of str
+        ``"[code] text"``.
+    """
+
+    volumes: Mapping[str, Volume]
+    geometry: Geometry
+    undefined: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    record: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("volumes", "undefined", "record"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        object.__setattr__(self, "warnings", tuple(self.warnings))
+
+    def __getitem__(self, name: str) -> Volume:
+        if name not in self.volumes:
+            raise KeyError(f"There is no map '{name}'; there are {', '.join(self.volumes)}.")
+        return self.volumes[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.volumes)
+
+    def __len__(self) -> int:
+        return len(self.volumes)
+
+
+ImageOrRoi = TypeVar("ImageOrRoi", Volume, Roi)
+
+
+def resample_to(image: ImageOrRoi, geometry: Geometry, *, interpolation: str | None = None) -> ImageOrRoi:
+    """Resample a volume or region onto another grid by world coordinates; the explicit call it takes.
+
+    Parameters
+    ----------
+    image : Volume or Roi
+        A `Roi` is always resampled by nearest neighbour.
+    geometry : Geometry
+        The grid wanted.
+    interpolation : {"linear", "nearest", "bspline"}, optional
+        For volumes; ``"linear"`` if not given.
+
+    Returns
+    -------
+    Volume or Roi
+        On `geometry`. A volume is NaN where the source does not reach; a region is outside there.
+    """
+    if isinstance(image, Roi):
+        mask = resample_array(
+            image.mask.astype(np.uint8), image.geometry, geometry, interpolation="nearest", outside=0
+        ).astype(bool)
+        record = {**image.record, "resampled_from": image.geometry.as_dict()}
+        return replace(image, mask=mask, geometry=geometry, record=record)
+    values = resample_array(
+        np.asarray(image.values, dtype=np.float32),
+        image.geometry,
+        geometry,
+        interpolation=interpolation or "linear",
+        outside=float("nan"),
+    )
+    return replace(image, values=values, geometry=geometry)

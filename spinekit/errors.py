@@ -1,0 +1,201 @@
+"""What spinekit raises on purpose. Every refusal has a code and a message in four parts.
+
+The four parts are: what is (with the numbers), what was expected, the likely cause in the
+reader's world, and what to do. The constructor asks for each of them, so that no message can
+leave one out. `CODES` is the catalogue; a code that is not in it cannot be raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+__all__ = [
+    "CODES",
+    "GridMismatchError",
+    "InputRefusedError",
+    "NothingSelectedError",
+    "ShapeMismatchError",
+    "SpinekitError",
+    "coded_warning",
+]
+
+CODES: Mapping[str, str] = MappingProxyType(
+    {
+        # finding and opening files
+        "path-missing": "nothing lies at the path that was given",
+        "no-image": "no readable image was found at the path",
+        "file-truncated": "a file ends before its header says it should",
+        "file-corrupt": "a file's header contradicts its contents",
+        "file-unreadable": "a file or folder could not be opened, or a link leads in a circle",
+        "file-too-large": "the header promises more data than the file or the memory holds",
+        "codec-missing": "the pixels are compressed and no installed package can decode them",
+        "archive-unsafe": "an archive holds absolute paths, '..', links or far too much data",
+        "format-unsupported": "the file is of a kind that cannot be a dynamic series or a mask",
+        # what the series is
+        "series-ambiguous": "several dynamic series fit and none was chosen",
+        "series-unknown": "the series that was asked for is not there",
+        "patients-mixed": "the folder holds images of more than one patient",
+        "mosaic": "Siemens mosaic images that cannot be unpacked with certainty",
+        # time
+        "times-missing": "no tag tells when the phases were acquired",
+        "times-contradict": "time tags disagree on the order of the phases",
+        "times-equal": "two phases carry the same time",
+        "times-invalid": "the times given do not fit the series",
+        "too-few-phases": "fewer phases than timed maps need",
+        # geometry
+        "slice-missing": "a phase lacks a slice that other phases have",
+        "phase-incomplete": "the last phase was not acquired completely",
+        "slice-duplicate": "two different images claim the same phase and position",
+        "slices-uneven": "the distance between slices is not constant",
+        "slices-sheared": "the slices are tilted or sheared against each other",
+        "matrix-varies": "matrix or pixel spacing differ within the series",
+        "phase-geometry-varies": "the phases lie on different grids",
+        "geometry-missing": "position, orientation or spacing is absent, zero or not a number",
+        "slope-zero": "a rescale slope of zero would erase the image",
+        "affine-invalid": "the affine matrix is singular or sheared",
+        "affine-ambiguous": "qform and sform of a NIfTI file disagree",
+        "affine-missing": "a NIfTI file has neither qform nor sform",
+        # region of interest and seeds
+        "roi-empty": "the region holds no voxel",
+        "roi-too-small": "the region is a single voxel or a line",
+        "roi-label-absent": "the label that was asked for is not in the mask",
+        "roi-label-ambiguous": "the mask holds several labels and none was chosen",
+        "roi-constant": "all voxels of the region have the same value",
+        "roi-not-finite": "the image has NaN or infinite values inside the region",
+        "roi-flat": "the region lies in a single slice",
+        "roi-not-accepted": "the region was not accepted by the reader",
+        "grid-mismatch": "two images that must share a grid do not",
+        "seed-outside": "a seed lies outside the image",
+        "seed-undefined": "a seed lies where the image has no usable value",
+        "seed-missing": "no seed was given",
+        "nothing-selected": "a reader has to choose something first",
+        "growth-failed": "region growing found nothing at the seed",
+        "slab-too-thin": "fewer than three slices: no 3-D growing, no 3-D features",
+        # computing
+        "shape-mismatch": "two arrays that belong together have different lengths or shapes",
+        "value-out-of-range": "a parameter lies outside its meaningful range",
+        "choice-unknown": "a name was given that is not among the choices",
+        "protocol-insufficient": "the protocol lacks what a quantity needs",
+        "discretisation-missing": "radiomics needs a stated discretisation",
+        "fit-failed": "a registration or model fit did not converge",
+        # settings, journal, runs
+        "settings-invalid": "a settings file cannot be read or has a wrong value",
+        "settings-unknown-key": "a settings file has a key that spinekit does not know",
+        "journal-invalid": "a journal cannot be read",
+        "journal-other-series": "a journal was made on another series",
+        "parameter-undeclared": "a notebook does not declare a parameter that was passed",
+        "notebook-failed": "a cell of a notebook failed",
+        "case-incomplete": "an earlier step of the case has not been done",
+        "output-exists": "the output folder holds something that is not a spinekit case",
+        "output-unwritable": "the output cannot be written",
+    }
+)
+
+
+class SpinekitError(Exception):
+    """Base of everything that spinekit raises on purpose.
+
+    Attributes
+    ----------
+    code : str
+        A key of `CODES`.
+    message : str
+        The text for the reader, in whole sentences.
+    exit_status : int
+        What the command line returns: 2 input refused, 1 our fault.
+    """
+
+    exit_status = 1
+
+    def __init__(self, code: str, message: str) -> None:
+        if code not in CODES:
+            raise KeyError(f"'{code}' is not in spinekit.errors.CODES; add it there first.")
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # the subclasses' constructors take other arguments, so pickling (process pools) goes by state
+        return (_rebuild, (type(self), self.code, self.message))
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the code and message as they are written to ``error.json``."""
+        return {"code": self.code, "message": self.message}
+
+
+def _rebuild(kind: type[SpinekitError], code: str, message: str) -> SpinekitError:
+    error = kind.__new__(kind)
+    SpinekitError.__init__(error, code, message)
+    return error
+
+
+class InputRefusedError(SpinekitError):
+    """An input cannot be used, and going on would mean guessing.
+
+    Parameters
+    ----------
+    code : str
+        A key of `CODES`.
+    found : str
+        What is, with the numbers.
+    expected : str
+        What was expected.
+    cause : str
+        The likely cause in the reader's world.
+    cure : str
+        What to do.
+
+    Examples
+    --------
+    >>> error = InputRefusedError(
+    ...     "times-missing",
+    ...     found="The series has 4 phases and no time tag.",
+    ...     expected="One time per phase.",
+    ...     cause="Anonymisation often removes the times.",
+    ...     cure="Give them with times_s=[...].",
+    ... )
+    >>> error.code, error.exit_status
+    ('times-missing', 2)
+    """
+
+    exit_status = 2
+
+    def __init__(self, code: str, *, found: str, expected: str, cause: str, cure: str) -> None:
+        for part in (found, expected, cause, cure):
+            if not part.strip():
+                raise ValueError("A refusal says what is, what was expected, the cause and the cure.")
+        sentences = (part.strip() for part in (found, expected, cause, cure))
+        super().__init__(code, " ".join(s if s[-1] in ".!?:)" else f"{s}." for s in sentences))
+
+
+class ShapeMismatchError(InputRefusedError, ValueError):
+    """Two arrays that belong together have different shapes."""
+
+    def __init__(self, *, found: str, expected: str, cause: str, cure: str) -> None:
+        super().__init__("shape-mismatch", found=found, expected=expected, cause=cause, cure=cure)
+
+
+class GridMismatchError(InputRefusedError, ValueError):
+    """Two images that must share a voxel grid do not; both grids are in the message."""
+
+    def __init__(self, *, found: str, expected: str, cause: str, cure: str) -> None:
+        super().__init__("grid-mismatch", found=found, expected=expected, cause=cause, cure=cure)
+
+
+class NothingSelectedError(InputRefusedError):
+    """A gate between looking and computing was passed before anything was chosen."""
+
+    def __init__(self, *, found: str, expected: str, cause: str, cure: str) -> None:
+        super().__init__("nothing-selected", found=found, expected=expected, cause=cause, cure=cure)
+
+
+def coded_warning(code: str, text: str) -> str:
+    """Return a warning as it is kept with a case: ``"[code] text"``.
+
+    Warnings are not Python warnings: they belong to the case, are shown on the screen and in the
+    report, and are written into its record.
+    """
+    if not code or " " in code:
+        raise ValueError(f"A warning's code is one hyphenated word, not '{code}'.")
+    return f"[{code}] {text}"
