@@ -301,7 +301,7 @@ class ParameterMaps(Mapping[str, Volume]):
         return len(self.volumes)
 
 
-ImageOrRoi = TypeVar("ImageOrRoi", Volume, Roi)
+ImageOrRoi = TypeVar("ImageOrRoi", Volume, Roi)  # what goes in comes out
 
 
 def resample_to(image: ImageOrRoi, geometry: Geometry, *, interpolation: str | None = None) -> ImageOrRoi:
@@ -326,7 +326,7 @@ def resample_to(image: ImageOrRoi, geometry: Geometry, *, interpolation: str | N
             image.mask.astype(np.uint8), image.geometry, geometry, interpolation="nearest", outside=0
         ).astype(bool)
         record = {**image.record, "resampled_from": image.geometry.as_dict()}
-        return replace(image, mask=mask, geometry=geometry, record=record)
+        return Roi(mask, geometry, image.name, image.warnings, record)
     values = resample_array(
         np.asarray(image.values, dtype=np.float32),
         image.geometry,
@@ -334,4 +334,4 @@ def resample_to(image: ImageOrRoi, geometry: Geometry, *, interpolation: str | N
         interpolation=interpolation or "linear",
         outside=float("nan"),
     )
-    return replace(image, values=values, geometry=geometry)
+    return Volume(values, geometry, image.name, image.unit)
