@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -301,10 +301,11 @@ class ParameterMaps(Mapping[str, Volume]):
         return len(self.volumes)
 
 
-ImageOrRoi = TypeVar("ImageOrRoi", Volume, Roi)  # what goes in comes out
-
-
-def resample_to(image: ImageOrRoi, geometry: Geometry, *, interpolation: str | None = None) -> ImageOrRoi:
+@overload
+def resample_to(image: Volume, geometry: Geometry, *, interpolation: str | None = None) -> Volume: ...
+@overload
+def resample_to(image: Roi, geometry: Geometry, *, interpolation: str | None = None) -> Roi: ...
+def resample_to(image: Volume | Roi, geometry: Geometry, *, interpolation: str | None = None) -> Volume | Roi:
     """Resample a volume or region onto another grid by world coordinates; the explicit call it takes.
 
     Parameters

@@ -148,9 +148,7 @@ class Geometry:
         """Return where each axis of the grid points, as three letters out of L, R, P, A, S, I."""
         letters = (("L", "R"), ("P", "A"), ("S", "I"))
         columns = np.asarray(self.direction).T
-        return "".join(
-            letters[int(np.abs(axis).argmax())][int(axis[np.abs(axis).argmax()] < 0)] for axis in columns
-        )
+        return "".join(letters[int(np.abs(axis).argmax())][int(axis[np.abs(axis).argmax()] < 0)] for axis in columns)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain lists, as written to JSON."""
@@ -219,9 +217,7 @@ def from_sitk(image: Any) -> tuple[NDArray[Any], Geometry]:
     import SimpleITK as sitk
 
     direction = np.asarray(image.GetDirection()).reshape(3, 3)
-    geometry = Geometry(
-        image.GetSize(), image.GetSpacing(), image.GetOrigin(), tuple(tuple(r) for r in direction)
-    )
+    geometry = Geometry(image.GetSize(), image.GetSpacing(), image.GetOrigin(), tuple(tuple(r) for r in direction))
     return sitk.GetArrayFromImage(image), geometry
 
 
@@ -265,7 +261,5 @@ def resample_array(
     reference.SetSpacing(target.spacing_mm)
     reference.SetOrigin(target.origin_mm)
     reference.SetDirection([v for row in target.direction for v in row])
-    moved = sitk.Resample(
-        to_sitk(values, source), reference, sitk.Transform(), methods[interpolation], float(outside)
-    )
+    moved = sitk.Resample(to_sitk(values, source), reference, sitk.Transform(), methods[interpolation], float(outside))
     return sitk.GetArrayFromImage(moved).astype(values.dtype, copy=False)
