@@ -15,7 +15,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from spinekit.errors import InputRefusedError
 
-__all__ = ["Growing", "Kinetics", "Radiomics", "Reading", "Study", "read_settings", "settings_from"]
+__all__ = ["Growing", "Kinetics", "Radiomics", "Reading", "Study", "read_settings", "settings_from", "with_baseline"]
 
 
 @dataclass(frozen=True)
@@ -157,3 +157,10 @@ def read_settings(path: str | os.PathLike[str] | None) -> Study:
             cure="Correct the line that is named.",
         ) from reason
     return settings_from(record, source=f"The file '{file.name}'")
+
+
+def with_baseline(study: Study, n_baseline: int) -> Study:
+    """Return the settings with another number of baseline phases; 0 keeps what they say."""
+    if n_baseline == 0:
+        return study
+    return dataclasses.replace(study, kinetics=dataclasses.replace(study.kinetics, n_baseline=n_baseline))

@@ -1,0 +1,165 @@
+"""The command line: one subcommand per job. Exit status 0 done, 2 input refused, 1 our fault."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spinekit.errors import InputRefusedError, SpinekitError
+
+if TYPE_CHECKING:
+    from spinekit.reporting.case_run import CaseRun
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Contrast-enhanced MRI of spinal lesions: from a dynamic series to a report. Research only, no diagnosis.",
+)
+
+OutOption = Annotated[Path, typer.Option("--out", help="Folder of the case; made if it is not there.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Print only the path of the report.")]
+
+
+@contextmanager
+def _told(out: Path | None = None) -> Iterator[None]:
+    """Turn what goes wrong into a message, error.json and an exit status."""
+    from spinekit.provenance import write_json
+
+    try:
+        yield
+    except SpinekitError as refused:
+        typer.echo(f"spinekit: {refused.message} [{refused.code}]", err=True)
+        if out is not None and (not out.exists() or out.is_dir()) and refused.code != "output-exists":
+            write_json(out / "error.json", refused.as_dict())
+        raise typer.Exit(refused.exit_status) from refused
+    except OSError as reason:
+        typer.echo(f"spinekit: the operating system refused: {reason.strerror or reason}.", err=True)
+        raise typer.Exit(1) from reason
+
+
+def _numbers(text: str, *, kind: type, option: str, count: int | None = None) -> tuple[float, ...]:
+    try:
+        values = tuple(kind(part) for part in text.replace(";", ",").split(",") if part.strip())
+        if count is not None and len(values) != count:
+            raise ValueError(text)
+    except ValueError as reason:
+        raise InputRefusedError(
+            "value-out-of-range",
+            found=f"{option} is '{text}'.",
+            expected="Three whole numbers i,j,k such as 85,131,38." if count == 3 else "Numbers such as 0,12.5,25.",
+            cause="A separator may be missing, or a decimal comma was used.",
+            cure=f"Write {option} with commas between the numbers.",
+        ) from reason
+    return values
+
+
+def _finish(outcome: CaseRun, *, quiet: bool) -> None:
+    if not quiet:
+        typer.echo(f"Took {outcome.seconds:.0f} s.")
+    if outcome.failure is not None:
+        failed = outcome.failure
+        typer.echo(f"spinekit: step {failed.step} failed: {failed.message} [{failed.code}]", err=True)
+        typer.echo(f"What was done up to there: {outcome.report}", err=True)
+        raise typer.Exit(failed.exit_status)
+    typer.echo(f"Report: {outcome.report}" if not quiet else str(outcome.report))
+
+
+@app.command()
+def run(
+    series: Annotated[str, typer.Argument(help="DICOM folder, .zip, 4-D NIfTI, .nrrd, or simulated:SEED.")],
+    out: OutOption,
+    seed: Annotated[list[str] | None, typer.Option("--seed", help="Seed i,j,k in the lesion; may be repeated.")] = None,
+    background: Annotated[
+        list[str] | None, typer.Option("--background", help="Seed i,j,k outside the lesion; may be repeated.")
+    ] = None,
+    roi: Annotated[Path | None, typer.Option("--roi", help="Mask file to take instead of growing.")] = None,
+    journal: Annotated[Path | None, typer.Option("--journal", help="Choices made earlier, to be replayed.")] = None,
+    t2: Annotated[Path | None, typer.Option("--t2", help="Sagittal T2 image.")] = None,
+    n_baseline: Annotated[int | None, typer.Option("--n-baseline", help="Phases before the contrast agent.")] = None,
+    times: Annotated[str, typer.Option("--times", help="Seconds of each phase, such as 0,12.5,25.")] = "",
+    choose_series: Annotated[str, typer.Option("--series", help="Series number, UID or part of its description.")] = "",
+    reader: Annotated[str, typer.Option("--reader", help="Your initials, for the journal.")] = "",
+    settings: Annotated[Path | None, typer.Option("--settings", help="study.toml")] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Read a series, grow the region, compute maps and features, write the report."""
+    from spinekit.reporting.case_run import CaseRequest, run_case
+
+    with _told(out):
+        request = CaseRequest(
+            source=series,
+            case_dir=out,
+            seeds=tuple(_numbers(s, kind=int, option="--seed", count=3) for s in seed or ()),
+            background=tuple(_numbers(s, kind=int, option="--background", count=3) for s in background or ()),
+            roi_file=roi,
+            journal_file=journal,
+            t2=t2,
+            times_s=_numbers(times, kind=float, option="--times"),
+            choose_series=choose_series,
+            reader=reader,
+            settings_file=settings,
+            n_baseline=n_baseline,
+        )
+        outcome = run_case(request, on_step=None if quiet else _progress)
+        _finish(outcome, quiet=quiet)
+
+
+def _progress(number: int, total: int, title: str) -> None:
+    typer.echo(f"[{number}/{total}] {title}")
+
+
+@app.command()
+def demo(
+    out: OutOption = Path("out/demo"),
+    case_seed: Annotated[int, typer.Option("--case-seed", help="Which simulated case; any whole number.")] = 7,
+    quiet: QuietOption = False,
+) -> None:
+    """Run the main job on an embedded simulated case, to a report."""
+    from spinekit.reporting.case_run import CaseRequest, run_case
+
+    with _told(out):
+        if not quiet:
+            typer.echo("A simulated case: its numbers say nothing about patients.")
+        outcome = run_case(
+            CaseRequest(source=f"simulated:{case_seed}", case_dir=out, reader="demo"),
+            on_step=None if quiet else _progress,
+        )
+        _finish(outcome, quiet=quiet)
+        if not quiet:
+            typer.echo("Open JupyterLab on the notebooks with: make lab")
+
+
+@app.command()
+def doctor() -> None:
+    """Check the installation, one line each, with the cure."""
+    from spinekit.doctor import examine
+
+    bad = 0
+    for finding in examine():
+        typer.echo(finding.line())
+        bad += finding.state == "bad"
+    raise typer.Exit(1 if bad else 0)
+
+
+def main() -> None:
+    """Run the command line; a fault of ours is shown with its traceback and exit status 1."""
+    try:
+        app()
+    except Exception:
+        traceback.print_exc()
+        sys.stderr.write("spinekit: this is a fault of spinekit; please report the lines above.\n")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

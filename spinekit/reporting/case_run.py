@@ -1,0 +1,151 @@
+"""One case from a series to a report: check what was asked, run the notebooks, write the report."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spinekit.errors import InputRefusedError
+from spinekit.io.layout import CaseFolder
+from spinekit.provenance import write_json
+from spinekit.reporting.html import write_report
+from spinekit.reporting.notebooks import StepFailure, run_notebooks
+from spinekit.settings import read_settings
+
+__all__ = ["CaseRequest", "CaseRun", "run_case"]
+
+SIMULATED = "simulated:"
+UNATTENDED = "accepted unattended: no reader has looked at the region"
+
+
+@dataclass(frozen=True)
+class CaseRequest:
+    """What is asked of `run_case`; the fields are the options of ``spinekit run``."""
+
+    source: str
+    case_dir: Path
+    seeds: tuple[tuple[float, ...], ...] = ()
+    background: tuple[tuple[float, ...], ...] = ()
+    roi_file: Path | None = None
+    journal_file: Path | None = None
+    t2: Path | None = None
+    times_s: tuple[float, ...] = ()
+    choose_series: str = ""
+    reader: str = ""
+    settings_file: Path | None = None
+    n_baseline: int | None = None
+
+
+@dataclass(frozen=True)
+class CaseRun:
+    """What a run left behind."""
+
+    report: Path
+    seconds: float
+    failure: StepFailure | None
+
+
+def _absolute(path: Path | None) -> str:
+    """Return a path that means the same in the kernel's working folder; empty if there is none."""
+    return os.path.abspath(path) if path is not None else ""
+
+
+def _check(request: CaseRequest) -> None:
+    """Refuse at once what would otherwise fail after a kernel has started."""
+    read_settings(request.settings_file)
+    for path in (request.roi_file, request.journal_file, request.t2):
+        if path is not None and not path.exists():
+            raise _absent(path)
+    simulated = request.source.startswith(SIMULATED)
+    if not simulated and not Path(request.source).exists():
+        raise _absent(Path(request.source))
+    ways = [bool(request.seeds), request.roi_file is not None, request.journal_file is not None]
+    if sum(ways) > 1 or (not any(ways) and not simulated):
+        raise InputRefusedError(
+            "seed-missing" if not any(ways) else "choice-unknown",
+            found=f"{sum(ways)} ways to the region were given.",
+            expected="Exactly one of --seed, --roi and --journal.",
+            cause="A lesion has to be marked by a reader; nothing is guessed.",
+            cure="Give --seed I,J,K with a voxel inside the lesion, or mark it in notebook 02.",
+        )
+
+
+def _absent(path: Path) -> InputRefusedError:
+    return InputRefusedError(
+        "path-missing",
+        found=f"There is nothing at '{path.name}'.",
+        expected="A file or folder that exists.",
+        cause="The path may be misspelt, or a drive is not mounted.",
+        cure="Check the path.",
+    )
+
+
+def _parameters(request: CaseRequest) -> dict[str, dict[str, Any]]:
+    """Return what each notebook is told, by the stem of its file name."""
+    case_dir = _absolute(request.case_dir)
+    simulated = request.source.startswith(SIMULATED)
+    reader = request.reader or "unattended"
+    load = {
+        "source": request.source if simulated else _absolute(Path(request.source)),
+        "t2": _absolute(request.t2),
+        "times_s": ",".join(f"{t:.17g}" for t in request.times_s),
+        "choose_series": request.choose_series,
+        "settings_file": _absolute(request.settings_file),
+        "n_baseline": request.n_baseline or 0,
+    }
+    mark = {
+        "seeds": _written(request.seeds),
+        "background": _written(request.background),
+        "roi_file": _absolute(request.roi_file),
+        "journal_file": _absolute(request.journal_file),
+        "reader": reader,
+        "use_suggested_seed": simulated and not (request.seeds or request.roi_file or request.journal_file),
+    }
+    review = {"reader": reader, "accept": True, "reason": UNATTENDED}
+    own = {"01_load_case": load, "02_mark_lesion": mark, "03_review_roi": review}
+    names = ("00_check_setup", "01_load_case", "02_mark_lesion", "03_review_roi")
+    names += ("04_parameter_maps", "05_radiomics", "08_case_report")
+    return {name: {"case_dir": case_dir, **own.get(name, {})} for name in names if name != "00_check_setup"} | {
+        "00_check_setup": {}
+    }
+
+
+def _written(seeds: tuple[tuple[float, ...], ...]) -> str:
+    return ";".join(",".join(f"{int(n)}" for n in seed) for seed in seeds)
+
+
+def run_case(request: CaseRequest, *, on_step: Callable[[int, int, str], None] | None = None) -> CaseRun:
+    """Run the notebooks of one case and write its report.
+
+    Parameters
+    ----------
+    request : CaseRequest
+        What to read, how the lesion is marked, where to write.
+    on_step : callable, optional
+        Called with (number, total, title) before each notebook.
+
+    Returns
+    -------
+    CaseRun
+        With ``failure`` set if a notebook failed; the report then says which and why, and
+        ``error.json`` holds its code and message.
+
+    Raises
+    ------
+    InputRefusedError
+        For what can be refused before anything runs: a missing file, no way to the region, an
+        unusable settings file, an output folder that holds something else.
+    """
+    started = time.perf_counter()
+    _check(request)
+    folder = CaseFolder.for_writing(request.case_dir)
+    folder.error.unlink(missing_ok=True)
+    outcome = run_notebooks(request.case_dir, _parameters(request), on_step=on_step)
+    if outcome.failure is not None:
+        write_json(folder.error, {"code": outcome.failure.code, "message": outcome.failure.message})
+    report = write_report(request.case_dir, outcome)
+    return CaseRun(report, time.perf_counter() - started, outcome.failure)

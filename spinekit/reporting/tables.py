@@ -1,0 +1,188 @@
+"""Tables that notebooks and report show: plain DataFrames, whose text pandas escapes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from spinekit.quantities import CURVE_TYPES, QUANTITIES
+
+if TYPE_CHECKING:
+    from spinekit.case import DynamicSeries, ParameterMaps, Roi
+    from spinekit.viewmodels.journal import Journal
+
+__all__ = [
+    "feature_table",
+    "journal_table",
+    "map_statistics",
+    "phase_table",
+    "provenance_table",
+    "quantity_table",
+    "record_table",
+    "region_table",
+    "series_table",
+    "settings_table",
+    "undefined_table",
+    "warning_table",
+]
+
+CODED = re.compile(r"^\[(?P<code>[^\]]+)\]\s*(?P<text>.*)$", re.DOTALL)
+
+
+def _facts(rows: Iterable[tuple[str, str]]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=["", "value"]).set_index("")
+
+
+def _number(value: float | None, unit: str) -> str:
+    return "not stated" if value is None else f"{value:.4g} {unit}"
+
+
+def series_table(series: DynamicSeries) -> pd.DataFrame:
+    """Return what the series is: grid, times and where they came from, protocol."""
+    protocol = series.acquisition
+    grid = series.geometry
+    return _facts(
+        [
+            ("voxels (x × y × z)", " × ".join(str(n) for n in grid.size)),
+            ("voxel size", " × ".join(f"{s:.4g}" for s in grid.spacing_mm) + " mm"),
+            ("axes x, y, z point to", ", ".join(grid.axis_names())),
+            ("phases", str(series.n_phases)),
+            ("times given by", series.time_source),
+            ("last phase", f"{series.times_s[-1]:.1f} s after the first"),
+            ("repetition time", _number(protocol.repetition_time_ms, "ms")),
+            ("echo time", _number(protocol.echo_time_ms, "ms")),
+            ("flip angle", _number(protocol.flip_angle_deg, "°")),
+            ("field strength", _number(protocol.field_strength_t, "T")),
+            ("maker", protocol.manufacturer or "not stated"),
+            ("files read", str(len(series.sources)) if series.sources else "none (made by the simulator)"),
+        ]
+    )
+
+
+def phase_table(series: DynamicSeries) -> pd.DataFrame:
+    """Return the time of every phase, one column per phase."""
+    times = pd.DataFrame({f"phase {t}": [f"{s:.1f} s"] for t, s in enumerate(series.times_s)})
+    return times.set_axis(["after the first phase"])
+
+
+def warning_table(*groups: Iterable[str]) -> pd.DataFrame:
+    """Return warnings as code and text; one row that says so if there are none."""
+    rows = []
+    for text in dict.fromkeys(w for group in groups for w in group):
+        match = CODED.match(text)
+        rows.append((match["code"], match["text"]) if match else ("", text))
+    return pd.DataFrame(rows or [("none", "No warning was recorded.")], columns=["code", "warning"]).set_index("code")
+
+
+def region_table(roi: Roi) -> pd.DataFrame:
+    """Return size, position and origin of the region."""
+    box = roi.box_zyx
+    extent = [(b.stop - b.start) * s for b, s in zip(box, roi.geometry.spacing_zyx_mm, strict=True)]
+    centre = np.argwhere(roi.mask).mean(axis=0)[::-1]
+    rows = [
+        ("volume", f"{roi.volume_ml:.2f} ml"),
+        ("voxels", str(roi.n_voxels)),
+        ("extent along x, y, z", " × ".join(f"{e:.0f}" for e in extent[::-1]) + " mm"),
+        ("centre (i, j, k)", ", ".join(f"{c:.0f}" for c in centre)),
+        ("centre (L, P, S)", ", ".join(f"{c:.1f}" for c in roi.geometry.index_to_mm(centre)) + " mm"),
+    ]
+    rows += [(key, str(roi.record[key])) for key in ("method", "tolerance") if key in roi.record]
+    return _facts(rows)
+
+
+def map_statistics(maps: ParameterMaps, roi: Roi) -> pd.DataFrame:
+    """Return median and quartiles of every map in the region, with the share that is defined.
+
+    The curve type has no median; its three shares are given instead.
+    """
+    rows: list[dict[str, Any]] = []
+    for name, volume in maps.items():
+        quantity = QUANTITIES[name]
+        values = volume.within(roi).astype(np.float64)
+        defined = values[np.isfinite(values)]
+        row: dict[str, Any] = {"quantity": quantity.title, "symbol": quantity.symbol, "unit": volume.unit}
+        row["defined"] = f"{100 * defined.size / max(values.size, 1):.1f} %"
+        if name == "curve_type" and defined.size:
+            shares = [f"{label} {100 * np.mean(defined == code):.0f} %" for code, label in CURVE_TYPES.items()]
+            row["median"], row["quartiles"] = ", ".join(shares), ""
+        elif defined.size:
+            low, middle, high = np.percentile(defined, [25, 50, 75])
+            row["median"], row["quartiles"] = f"{middle:.4g}", f"{low:.4g} to {high:.4g}"
+        else:
+            row["median"], row["quartiles"] = "undefined", ""
+        rows.append(row)
+    return pd.DataFrame(rows).set_index("quantity")
+
+
+def quantity_table(maps: ParameterMaps) -> pd.DataFrame:
+    """Return formula, unit and source of every quantity that was computed."""
+    rows = [
+        {"quantity": QUANTITIES[n].title, "symbol": QUANTITIES[n].symbol, "unit": QUANTITIES[n].unit,
+         "formula": QUANTITIES[n].formula, "source": QUANTITIES[n].source}
+        for n in maps
+    ]  # fmt: skip
+    return pd.DataFrame(rows).set_index("quantity")
+
+
+def undefined_table(maps: ParameterMaps) -> pd.DataFrame:
+    """Return how many voxels of each map are undefined, and why."""
+    rows = [
+        {"map": QUANTITIES[name].title, "reason": reason, "voxels": count}
+        for name, reasons in maps.undefined.items()
+        for reason, count in reasons.items()
+        if count
+    ]
+    none = [{"map": "all", "reason": "every voxel is defined", "voxels": 0}]
+    return pd.DataFrame(rows or none).set_index("map")
+
+
+def provenance_table(record: Mapping[str, Any]) -> pd.DataFrame:
+    """Return what made the case: versions, series hash, result hashes."""
+    rows = [("written", f"{record['written_utc']}"), ("series, SHA-256", record["series"]["sha256"])]
+    rows += [(f"{name}, SHA-256", digest) for name, digest in record["results_sha256"].items()]
+    rows += [(name, version) for name, version in record["versions"].items()]
+    return _facts(rows)
+
+
+def settings_table(settings: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """Return every setting that was used, by section and key."""
+    rows = [(f"{section}.{key}", str(value)) for section, content in settings.items() for key, value in content.items()]
+    return _facts(rows)
+
+
+def record_table(record: Mapping[str, Any]) -> pd.DataFrame:
+    """Return a flat view of a JSON record, one line per fact; nested keys are joined by dots."""
+
+    def flat(prefix: str, value: Any) -> Iterable[tuple[str, str]]:
+        if isinstance(value, Mapping):
+            for key, inner in value.items():
+                yield from flat(f"{prefix}.{key}" if prefix else str(key), inner)
+        elif isinstance(value, (list, tuple)) and len(value) > 12:
+            yield prefix, f"{len(value)} values"
+        else:
+            yield prefix, str(value)
+
+    return _facts(flat("", record))
+
+
+def feature_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the feature table turned on its side, one line per feature, numbers with six digits."""
+    turned = table.T
+    return turned.map(lambda value: f"{value:.6g}" if isinstance(value, (int, float, np.number)) else str(value))
+
+
+def journal_table(journal: Journal) -> pd.DataFrame:
+    """Return the reader's actions in order."""
+    rows = [
+        {
+            "step": n,
+            "action": action["action"],
+            "with": ", ".join(f"{k} {v}" for k, v in action.items() if k != "action"),
+        }
+        for n, action in enumerate(journal.as_dict()["actions"], start=1)
+    ]
+    return pd.DataFrame(rows, columns=["step", "action", "with"]).set_index("step")
