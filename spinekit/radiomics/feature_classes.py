@@ -1,0 +1,142 @@
+"""pyradiomics' own feature classes, run in silence on grey levels that are already there.
+
+Each class would bin the image again for itself; handing the levels over leaves the numbers as they
+are and lets the IBSI path bring levels of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spinekit.radiomics.prepared import Prepared
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["TEXTURES", "intensity_features", "shape_features"]
+
+TEXTURES = ("glcm", "glrlm", "glszm", "gldm", "ngtdm")
+
+
+class _GivenLevels:
+    """Replaces the binning of a pyradiomics class by levels that were computed before."""
+
+    settings: dict[str, Any]
+    coefficients: dict[str, Any]
+    maskArray: NDArray[np.bool_]
+
+    def _applyBinning(self, matrix: NDArray[Any]) -> NDArray[Any]:
+        levels = self.settings["levels"]
+        self.coefficients["grayLevels"] = np.unique(levels[self.maskArray])
+        self.coefficients["Ng"] = int(self.coefficients["grayLevels"][-1])
+        return levels
+
+
+@cache
+def _class_of(family: str) -> Any:
+    from radiomics import getFeatureClasses
+
+    base = getFeatureClasses()[family]
+    if family.startswith("shape"):
+        return base
+    return type(base.__name__, (_GivenLevels, base), {"__module__": base.__module__})
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep pyradiomics from printing; its remarks on equal features and empty angles are known."""
+    log = logging.getLogger("radiomics")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore", RuntimeWarning)  # mean of no direction: the feature is NaN, as it should be
+            warnings.simplefilter("ignore", DeprecationWarning)  # numpy remarks on pyradiomics' code
+            yield
+    finally:
+        log.setLevel(before)
+
+
+def _image(array: NDArray[Any], spacing_mm: tuple[float, float, float]) -> Any:
+    import SimpleITK as sitk
+
+    image = sitk.GetImageFromArray(array.astype(np.uint8) if array.dtype == np.bool_ else array)
+    image.SetSpacing(spacing_mm)
+    return image
+
+
+def _run(family: str, asked: tuple[str, ...], image: Any, mask: Any, settings: Mapping[str, Any]) -> dict[str, float]:
+    worker = _class_of(family)(image, mask, **settings)
+    for name in asked:
+        worker.enableFeatureByName(name)
+    if family == "firstorder":
+        worker.discretizedImageArray = settings["levels"]
+    return {name: float(value) for name, value in worker.execute().items()}
+
+
+def shape_features(
+    prepared: Prepared, family: str, asked: tuple[str, ...], settings: Mapping[str, Any]
+) -> dict[str, float]:
+    """Return the shape features of the morphological mask, family ``shape`` or ``shape2D``, by short name."""
+    mask = _image(prepared.shape_mask, prepared.spacing_mm)
+    flat = {"force2D": True, "force2Ddimension": 0} if family == "shape2D" else {}
+    with _silence():
+        return _run(family, asked, mask, mask, {**settings, **flat})
+
+
+def intensity_features(
+    prepared: Prepared, family: str, asked: tuple[str, ...], settings: Mapping[str, Any], *, aggregation: str
+) -> dict[str, float]:
+    """Return the first-order or texture features of a prepared image, by short name.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        With at least one voxel in its mask.
+    family : str
+        ``firstorder`` or one of `TEXTURES`.
+    asked : tuple of str
+        Feature names; empty for all that are not deprecated.
+    settings : mapping
+        Further settings of pyradiomics' classes.
+    aggregation : str
+        ``3D_avg`` mean over directions, ``3D_comb`` one merged matrix, ``2_5D_*`` the same with
+        directions within slices only, ``2D_*`` slice by slice with the mean over slices.
+
+    Returns
+    -------
+    dict of str to float
+        NaN where a feature is undefined.
+    """
+    chosen = dict(settings)
+    if not aggregation.startswith("3D"):
+        chosen["force2D"] = True
+    if aggregation.endswith("comb"):
+        chosen["weightingNorm"] = "no_weighting"
+    if family in TEXTURES and aggregation.startswith("2D"):
+        return _mean_over_slices(prepared, family, asked, chosen)
+    image = _image(prepared.values, prepared.spacing_mm)
+    mask = _image(prepared.mask, prepared.spacing_mm)
+    with _silence():
+        return _run(family, asked, image, mask, {**chosen, "levels": prepared.levels})
+
+
+def _mean_over_slices(
+    prepared: Prepared, family: str, asked: tuple[str, ...], settings: Mapping[str, Any]
+) -> dict[str, float]:
+    rows = []
+    with _silence():
+        for z in np.flatnonzero(prepared.mask.any(axis=(1, 2))):
+            part = slice(int(z), int(z) + 1)
+            image = _image(prepared.values[part], prepared.spacing_mm)
+            mask = _image(prepared.mask[part], prepared.spacing_mm)
+            levels = np.ascontiguousarray(prepared.levels[part])
+            rows.append(_run(family, asked, image, mask, {**settings, "levels": levels}))
+        return {name: float(np.nanmean([row[name] for row in rows])) for name in rows[0]}

@@ -1,0 +1,39 @@
+"""An image and a region, ready for feature classes: cropped, masked and in grey levels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Prepared"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the feature classes look at.
+
+    Attributes
+    ----------
+    values : ndarray of shape (Z, Y, X)
+        Intensities, cropped to the intensity mask.
+    mask : ndarray of bool, shape (Z, Y, X)
+        Intensity mask: region less excluded and re-segmented voxels. May be empty.
+    levels : ndarray of int, shape (Z, Y, X)
+        Grey levels from 1 inside `mask`, 0 outside.
+    shape_mask : ndarray of bool, shape (Z', Y', X')
+        Morphological mask on the same voxel size, cropped to itself.
+    spacing_mm : tuple of float
+        Voxel size along (x, y, z).
+    warnings : tuple of str
+        ``"[code] text"``.
+    """
+
+    values: NDArray[Any]
+    mask: NDArray[Any]
+    levels: NDArray[Any]
+    shape_mask: NDArray[Any]
+    spacing_mm: tuple[float, float, float]
+    warnings: tuple[str, ...] = ()
