@@ -68,7 +68,7 @@ def scan(
         parts = samples.fractions(labels, n_labels)
         tissue[k] = parts.argmax(axis=-1)
         shares[:, k] = np.moveaxis(parts[..., FIRST_LESION_LABEL:], -1, 0)
-        _mix(parts, anatomy, Samples(geometry, k))
+        _mix(parts, anatomy, geometry, k)
         for label in np.flatnonzero(parts[..., :FIRST_LESION_LABEL].any(axis=(0, 1))):
             part = parts[..., label]
             for c in range(table.shape[1]):
@@ -76,35 +76,24 @@ def scan(
     return Scan(images, shares, tissue)
 
 
-def _mix(parts: Any, anatomy: Anatomy, centres: Samples) -> None:
-    """Turn part of the muscle into fat, of the red marrow into yellow, of each nucleus into worn disc; in place."""
-    red, yellow, muscle, fat = (tissue_index(n) for n in ("red_marrow", "yellow_marrow", "muscle", "fat"))
-    x, y, z = centres.local(PATIENT)
-    _move(parts, muscle, fat, np.clip(anatomy.muscle_fat + 0.10 * anatomy.streaks(x, y, z)[0], 0.0, 1.0))
-    _move(parts, red, yellow, np.clip(anatomy.fatty_marrow + 0.12 * anatomy.clumps(x, y, z)[0], 0.0, 1.0))
-    nucleus, worn = tissue_index("nucleus"), tissue_index("degenerate_nucleus")
-    if parts[..., nucleus].any():
-        _move(parts, nucleus, worn, _wear(anatomy, x, y, z)[0])
+def _mix(parts: Any, anatomy: Anatomy, geometry: Geometry, k: int) -> None:
+    """Turn part of the muscle into fat, of the red marrow into yellow, of bowel and discs likewise; in place."""
+    _move(parts, "muscle", "fat", geometry, k, lambda *p: anatomy.muscle_fat + 0.10 * anatomy.streaks(*p))
+    _move(
+        parts, "red_marrow", "yellow_marrow", geometry, k, lambda *p: anatomy.fatty_marrow + 0.12 * anatomy.clumps(*p)
+    )
+    _move(parts, "viscera", "fat", geometry, k, lambda *p: 0.25 + 1.4 * anatomy.loops(*p))
+    _move(parts, "nucleus", "degenerate_nucleus", geometry, k, anatomy.spine.wear)
 
 
-def _move(parts: Any, source: int, target: int, share: Any) -> None:
-    moved = parts[..., source] * share.astype(np.float32)
-    parts[..., source] -= moved
-    parts[..., target] += moved
-
-
-def _wear(anatomy: Anatomy, x: Any, y: Any, z: Any) -> Any:
-    """Return the degeneration of the disc nearest to each point."""
-    shape = np.broadcast_shapes(x.shape, y.shape, z.shape)
-    best = np.full(shape, np.inf, dtype=np.float32)
-    wear = np.zeros(shape, dtype=np.float32)
-    for disc in anatomy.spine.discs:
-        centre = np.asarray(disc.frame.centre, dtype=np.float32)
-        distance = (x - centre[0]) ** 2 + (y - centre[1]) ** 2 + (z - centre[2]) ** 2
-        closer = distance < best
-        best = np.where(closer, distance, best)
-        wear = np.where(closer, np.float32(disc.degeneration), wear)
-    return wear
+def _move(parts: Any, source: str, target: str, geometry: Geometry, k: int, share: Any) -> None:
+    """Move a share, a function of position, from one tissue to another in the voxels of slice `k`; in place."""
+    have, gets = parts[..., tissue_index(source)], parts[..., tissue_index(target)]
+    j, i = np.nonzero(have)
+    points = geometry.index_to_mm(np.column_stack([i, j, np.full_like(i, k)]))
+    moved = have[j, i] * np.clip(share(*points.T), 0.0, 1.0).astype(np.float32)
+    have[j, i] -= moved
+    gets[j, i] += moved
 
 
 def dynamic_signals(protocol: Protocol, blood: BloodCurve, times_s: Any) -> Any:

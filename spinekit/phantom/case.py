@@ -12,27 +12,15 @@ import numpy as np
 from spinekit.case import Acquisition, DynamicSeries, Roi, Volume
 from spinekit.errors import InputRefusedError
 from spinekit.geometry import Geometry
-from spinekit.phantom.acquisition import (
-    Scan,
-    coil,
-    dynamic_signals,
-    rician,
-    scan,
-    spin_echo,
-    spin_echo_signals,
-    voxel_positions,
-)
-from spinekit.phantom.contrast import BloodCurve, spoiled_gradient_echo
-from spinekit.phantom.entities import DIAGNOSES
-from spinekit.phantom.lesions import Lesion
+from spinekit.phantom.contrast import BloodCurve
+from spinekit.phantom.entities import DIAGNOSES, ENTITIES, entity_named
+from spinekit.phantom.imaging import Dynamic, image_dynamic, image_t2
+from spinekit.phantom.motion import motion_of
 from spinekit.phantom.patient import Patient
 from spinekit.phantom.protocol import Protocol, protocol_of
 from spinekit.phantom.randomness import stream
-from spinekit.phantom.tissue import TISSUES
 
 __all__ = ["SimulatedCase", "simulate_case"]
-
-GAIN = 2200.0  # brings muscle to a few hundred units, as scanners do
 
 
 @dataclass(frozen=True)
@@ -68,6 +56,9 @@ class SimulatedCase:
         Fine times in s after the first phase, and the arterial concentration (mM) at them.
     kinetics : mapping of str to float
         Ktrans, kep (1/min) and vp that were drawn for the index lesion: its means.
+    motion : ndarray of shape (T, 6)
+        Displacement of the patient in each phase: mm along x, y, z (LPS), degrees about them, about the
+        centre of the slab; the truth is that of no displacement.
     facts : mapping
         Seed, hospital, level, SNR, bolus arrival and further settings; JSON-serialisable.
     """
@@ -91,17 +82,14 @@ class SimulatedCase:
     times_s: Any
     arterial_mm: Any
     kinetics: Mapping[str, float]
+    motion: Any
     facts: Mapping[str, Any]
 
     def __post_init__(self) -> None:
         for name in ("clinical", "kinetics", "facts"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
-        for name in ("times_s", "arterial_mm"):
+        for name in ("times_s", "arterial_mm", "motion"):
             getattr(self, name).flags.writeable = False
-
-    def __reduce__(self) -> tuple[object, ...]:
-        values = (getattr(self, name) for name in self.__dataclass_fields__)
-        return (SimulatedCase, tuple(dict(v) if isinstance(v, MappingProxyType) else v for v in values))
 
     @property
     def truth(self) -> Mapping[str, Volume]:
@@ -115,8 +103,10 @@ def simulate_case(
     size: tuple[int, int, int] = (256, 256, 24),
     hospital: str = "A",
     diagnosis: str | None = None,
+    entity: str | None = None,
     n_phases: int = 10,
     snr: float | None = None,
+    motion: Any = "none",
 ) -> SimulatedCase:
     """Simulate one case; the same seed and arguments give the same bits.
 
@@ -130,11 +120,15 @@ def simulate_case(
         Scanner and protocol.
     diagnosis : {"metastasis", "primary"}, optional
         Drawn if not given.
+    entity : str, optional
+        A disease such as ``"myeloma"``, which also fixes the diagnosis; drawn if not given.
     n_phases : int
         At least 3; the rhythm of the protocol's ten phases is kept.
     snr : float, optional
         Mean signal of the index lesion before contrast over the noise's SD; the hospital's own if
         not given, ``inf`` for no noise.
+    motion : {"none", "usual", "strong"} or array of shape (n_phases, 6)
+        How the patient moves between phases, see `spinekit.phantom.motion.motion_of`.
 
     Returns
     -------
@@ -143,8 +137,8 @@ def simulate_case(
     Raises
     ------
     InputRefusedError
-        ``choice-unknown`` for another hospital or diagnosis, ``value-out-of-range`` for a size, number of
-        phases or SNR that cannot be simulated.
+        ``choice-unknown`` for another hospital, diagnosis, entity or motion, ``value-out-of-range`` for a
+        size, number of phases or SNR that cannot be simulated.
 
     Examples
     --------
@@ -153,117 +147,54 @@ def simulate_case(
     ((10, 6, 48, 48), True)
     """
     protocol = protocol_of(hospital)
-    _check(seed, size, diagnosis, n_phases, snr)
-    patient = Patient.draw(seed, diagnosis=diagnosis)
+    _check(seed, size, n_phases, snr)
+    _check_names(diagnosis, entity)
+    patient = Patient.draw(seed, diagnosis=diagnosis, entity=None if entity is None else entity_named(entity))
     rng = stream(seed, "timing")
     times = protocol.times(n_phases, rng)
     n_baseline = 2 if n_phases > 4 and rng.random() < 0.75 else 1
     before, after = times[n_baseline - 1], times[n_baseline]
     blood = BloodCurve(arrival_s=float(before + rng.uniform(0.3, 0.9) * (after - before)))
-    ratio = protocol.snr if snr is None else float(snr)
-    return _image(patient, protocol, blood, times, size=size, n_baseline=n_baseline, snr=ratio)
-
-
-def _check(seed: int, size: Any, diagnosis: str | None, n_phases: int, snr: float | None) -> None:
-    if diagnosis is not None and diagnosis not in DIAGNOSES:
-        raise InputRefusedError(
-            "choice-unknown",
-            found=f"diagnosis='{diagnosis}' was asked for.",
-            expected=f"One of {', '.join(DIAGNOSES)}, or None to draw it.",
-            cause="The study knows two groups; an entity such as 'myeloma' is not a group.",
-            cure="Choose one of the two.",
-        )
-    if (
-        seed < 0
-        or len(size) != 3
-        or min(size[:2]) < 16
-        or size[2] < 3
-        or n_phases < 3
-        or (snr is not None and snr <= 0)
-    ):
-        raise InputRefusedError(
-            "value-out-of-range",
-            found=f"seed={seed}, size={tuple(size)}, n_phases={n_phases}, snr={snr} was asked for.",
-            expected="A seed of 0 or more, at least 16 x 16 x 3 voxels, 3 phases, and an SNR above 0.",
-            cause="The size may be given as (z, y, x); it is (x, y, z).",
-            cure="Change the argument that is out of range.",
-        )
-
-
-def _image(
-    patient: Patient,
-    protocol: Protocol,
-    blood: BloodCurve,
-    times: Any,
-    *,
-    size: tuple[int, int, int],
-    n_baseline: int,
-    snr: float,
-) -> SimulatedCase:
-    """Scan a patient twice, dynamically and with T2, and gather the truth."""
-    rng = stream(patient.seed, "position")
-    centre = patient.lesions[0].frame.centre + rng.normal(0.0, (3.0, 3.0, 4.0))
-    grid = protocol.series_grid(size, centre, protocol.tilt_deg + rng.normal(0.0, 2.0))
+    place = stream(seed, "position")
+    centre = patient.lesions[0].frame.centre + place.normal(0.0, (3.0, 3.0, 4.0))
+    grid = protocol.series_grid(size, centre, protocol.tilt_deg + place.normal(0.0, 2.0))
     side = max(48, round(1.25 * max(size[:2])))
     t2_grid = protocol.t2_grid((side, side, 15 if size[2] >= 12 else 9), patient.anatomy.centre_mm)
-    table = np.hstack([dynamic_signals(protocol, blood, times), _truth_table(protocol)])
-    seen = scan(patient.anatomy, patient.lesions, grid, table, sub=_sub(grid))
-    signal, truth = seen.images[: len(times)], seen.images[len(times) :]
-    _add_lesions(signal, truth, seen, patient.lesions, grid, protocol, blood, times)
-    lesion = Roi(seen.lesions[0] >= 0.5, grid, name="lesion", record={"simulated": True, "source": "truth"})
-    signal *= GAIN * coil(grid, patient.seed, back_mm=patient.anatomy.back_mm, name="dynamic")
-    sigma = 0.0 if np.isinf(snr) else float(signal[:n_baseline, lesion.mask].mean()) / snr
-    if sigma > 0.0:
-        signal = rician(signal, sigma, stream(patient.seed, "noise"))
-    series = DynamicSeries(
-        signal=signal,
-        times_s=times,
-        geometry=grid,
-        time_source="simulated",
-        acquisition=_acquisition(protocol),
-        name=f"simulated-{patient.seed}",
-        record={"simulated": True, "seed": patient.seed, "hospital": protocol.hospital, "snr": snr, "sigma": sigma},
-    )
-    t2, outline = _t2(patient, protocol, t2_grid)
-    fine = np.arange(0.0, times[-1] + 1.0, 1.0)
+    displaced = motion_of(motion, seed, n_phases)
+    ratio = protocol.snr if snr is None else float(snr)
+    images = image_dynamic(
+        patient, protocol, blood,
+        times_s=times, geometry=grid, motion=displaced, n_baseline=n_baseline, snr=ratio,
+    )  # fmt: skip
+    t2, outline = image_t2(patient, protocol, t2_grid)
+    lesion = Roi(images.shares[0] >= 0.5, grid, name="lesion", record={"simulated": True, "source": "truth"})
     first = patient.lesions[0]
+    fine = np.arange(0.0, times[-1] + 1.0, 1.0)
     return SimulatedCase(
-        series=series,
+        series=_series(images, patient, protocol, times, grid, ratio),
         t2=t2,
         lesion=lesion,
         t2_outline=outline,
-        lesions=Volume(_numbers(seen.lesions), grid, name="lesions", unit="1"),
-        tissue=Volume(seen.tissue, grid, name="tissue", unit="1"),
-        **_truth_volumes(truth, grid),
+        lesions=Volume(_numbers(images.shares), grid, name="lesions", unit="1"),
+        tissue=Volume(images.tissue, grid, name="tissue", unit="1"),
+        **images.truth,
         label=patient.label,
         entity=patient.entity.name,
         clinical=patient.clinical,
-        seed_ijk=_deep_point(lesion, truth[0]),
+        seed_ijk=_deep_point(lesion, images.truth["ktrans"]),
         n_baseline=n_baseline,
         times_s=fine,
         arterial_mm=blood.concentration(fine),
         kinetics={"ktrans": first.ktrans_per_min, "kep": first.kep_per_min, "vp": first.vp},
-        facts={
-            "simulated": True,
-            "seed": patient.seed,
-            "hospital": protocol.hospital,
-            "level": first.host,
-            "snr": snr,
-            "sigma": sigma,
-            "bolus_arrival_s": blood.arrival_s,
-            "n_lesions": len(patient.lesions),
-        },
+        motion=displaced,
+        facts=_facts(patient, protocol, blood, snr=ratio, sigma=images.sigma),
     )
 
 
-def _sub(grid: Geometry) -> tuple[int, int, int]:
-    """Return sample points per voxel, about 0.6 mm apart in the plane and 1.5 mm across, at most 4."""
-    plane = int(np.clip(np.ceil(grid.spacing_mm[0] / 0.6), 2, 4))
-    return plane, plane, int(np.clip(np.ceil(grid.spacing_mm[2] / 1.5), 2, 4))
-
-
-def _acquisition(protocol: Protocol) -> Acquisition:
-    return Acquisition(
+def _series(
+    images: Dynamic, patient: Patient, protocol: Protocol, times: Any, grid: Geometry, snr: float
+) -> DynamicSeries:
+    acquisition = Acquisition(
         repetition_time_ms=protocol.tr_ms,
         echo_time_ms=protocol.te_ms,
         flip_angle_deg=protocol.flip_deg,
@@ -273,63 +204,67 @@ def _acquisition(protocol: Protocol) -> Acquisition:
         sequence_name=protocol.sequence_name,
         others={"simulated": "yes"},
     )
+    record = {"simulated": True, "seed": patient.seed, "hospital": protocol.hospital, "snr": snr, "sigma": images.sigma}
+    return DynamicSeries(
+        signal=images.signal,
+        times_s=times,
+        geometry=grid,
+        time_source="simulated",
+        acquisition=acquisition,
+        name=f"simulated-{protocol.hospital}-{patient.seed:05d}",
+        record=record,
+    )
 
 
-def _truth_table(protocol: Protocol) -> Any:
-    """Return Ktrans, ve, vp, 1/T1 and the share of anything but air for each tissue."""
-    strong = int(protocol.field_strength_t > 2.0)
-    rows = []
-    for t in TISSUES:
-        ve = t.ktrans_per_min / t.kep_per_min if t.kep_per_min else 0.0
-        rows.append([t.ktrans_per_min, ve, t.vp, 1.0 / t.t1_s[strong], 1.0])
-    table = np.array(rows)
-    table[0] = 0.0  # air
-    return table
-
-
-def _add_lesions(
-    signal: Any,
-    truth: Any,
-    seen: Scan,
-    lesions: tuple[Lesion, ...],
-    grid: Geometry,
-    protocol: Protocol,
-    blood: BloodCurve,
-    times: Any,
-) -> None:
-    """Add the signal of the lesions, each voxel with its own kinetics, to the images; in place."""
-    strong = int(protocol.field_strength_t > 2.0)
-    for lesion, share in zip(lesions, seen.lesions, strict=True):
-        mask = share > 0.0
-        part = share[mask]
-        rates = lesion.rates(*voxel_positions(grid, mask), core=part >= 0.5)
-        content = blood.tissue(times, ktrans_per_min=rates.ktrans, kep_per_min=rates.kep, vp=rates.vp)
-        t1 = lesion.entity.t1_s[strong] * rates.t1_factor
-        own = spoiled_gradient_echo(
-            content, t1_s=t1, density=lesion.entity.density, tr_s=protocol.tr_ms / 1000.0, flip_deg=protocol.flip_deg
-        )
-        signal[:, mask] += (own * part[:, None]).T.astype(np.float32)
-        values = np.array([rates.ktrans, rates.ktrans / rates.kep, rates.vp, 1.0 / t1, np.ones_like(t1)])
-        inside = part >= 0.5
-        where = tuple(axis[inside] for axis in np.nonzero(mask))
-        truth[:, *where] = values[:, inside]
-        truth[:, mask & (share < 0.5)] += values[:, ~inside] * part[~inside]
-
-
-def _truth_volumes(truth: Any, grid: Geometry) -> dict[str, Volume]:
-    body = truth[4] > 0.5
-    weight = np.where(body, truth[4], 1.0)
-    ktrans, ve, vp, rate = (np.where(body, v / weight, np.nan).astype(np.float32) for v in truth[:4])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        kep = np.where(ve > 0.0, ktrans / ve, np.nan).astype(np.float32)
-        t1 = (1.0 / rate).astype(np.float32)
+def _facts(patient: Patient, protocol: Protocol, blood: BloodCurve, *, snr: float, sigma: float) -> dict[str, Any]:
+    first = patient.lesions[0]
     return {
-        "ktrans": Volume(ktrans, grid, name="ktrans", unit="1/min"),
-        "kep": Volume(kep, grid, name="kep", unit="1/min"),
-        "ve": Volume(ve, grid, name="ve", unit="1"),
-        "vp": Volume(vp, grid, name="vp", unit="1"),
-        "t1": Volume(t1, grid, name="t1", unit="s"),
+        "simulated": True,
+        "seed": patient.seed,
+        "hospital": protocol.hospital,
+        "level": first.host.name,
+        "site": first.site,
+        "soft_tissue": first.beyond_bone,
+        "snr": snr,
+        "sigma": sigma,
+        "bolus_arrival_s": blood.arrival_s,
+        "n_lesions": len(patient.lesions),
+        "benign": [f"{change.kind} {change.level}" for change in patient.anatomy.benign],
+        "kinetics_published": patient.entity.published,
+        "kinetics_source": patient.entity.source,
     }
+
+
+def _check_names(diagnosis: str | None, entity: str | None) -> None:
+    if diagnosis is not None and diagnosis not in DIAGNOSES:
+        raise InputRefusedError(
+            "choice-unknown",
+            found=f"diagnosis='{diagnosis}' was asked for.",
+            expected=f"One of {', '.join(DIAGNOSES)}, or None to draw it.",
+            cause="The study knows two groups; a disease such as 'myeloma' is an entity.",
+            cure="Choose one of the two, or give entity=.",
+        )
+    fitting = [e.name for e in ENTITIES if diagnosis in (None, e.label)]
+    if entity is not None and entity not in fitting:
+        raise InputRefusedError(
+            "choice-unknown",
+            found=f"entity='{entity}' was asked for with diagnosis={diagnosis!r}.",
+            expected=f"One of {', '.join(fitting)}, or None to draw it.",
+            cause="The name may be misspelt, or belong to the other diagnosis.",
+            cure="Choose one of these, or leave diagnosis out.",
+        )
+
+
+def _check(seed: int, size: tuple[int, int, int], n_phases: int, snr: float | None) -> None:
+    sized = len(size) == 3 and min(size[:2]) >= 32 and size[2] >= 4
+    if seed < 0 or not sized or n_phases < 3 or (snr is not None and not snr > 0):
+        raise InputRefusedError(
+            "value-out-of-range",
+            found=f"seed={seed}, size={tuple(size)}, n_phases={n_phases}, snr={snr} was asked for.",
+            expected="A seed of 0 or more, at least 32 x 32 x 4 voxels, 3 phases, and an SNR above 0.",
+            cause="The size may be given as (z, y, x); it is (x, y, z).",
+            cure="Change the argument that is out of range.",
+        )
 
 
 def _numbers(shares: Any) -> Any:
@@ -337,23 +272,7 @@ def _numbers(shares: Any) -> Any:
     return np.where(shares.max(axis=0) >= 0.5, shares.argmax(axis=0) + 1, 0).astype(np.uint8)
 
 
-def _t2(patient: Patient, protocol: Protocol, grid: Geometry) -> tuple[Volume, Roi]:
-    seen = scan(patient.anatomy, patient.lesions, grid, spin_echo_signals(protocol), sub=(2, 2, 2))
-    image = seen.images[0]
-    strong = int(protocol.field_strength_t > 2.0)
-    for lesion, share in zip(patient.lesions, seen.lesions, strict=True):
-        mask = share > 0.0
-        factor = lesion.t2_factor(*voxel_positions(grid, mask))
-        entity = lesion.entity
-        image[mask] += share[mask] * spin_echo(protocol, entity.t1_s[strong], entity.t2_s * factor, entity.density)
-    bright = float(image[seen.lesions[0] > 0.5].mean()) if (seen.lesions[0] > 0.5).any() else float(image.mean())
-    image *= GAIN * coil(grid, patient.seed, back_mm=patient.anatomy.back_mm, name="t2")
-    image = rician(image, GAIN * bright / protocol.t2_snr, stream(patient.seed, "t2-noise"))
-    record = {"simulated": True, "source": "truth"}
-    return Volume(image, grid, name="t2"), Roi(seen.lesions[0] >= 0.5, grid, name="t2_outline", record=record)
-
-
-def _deep_point(lesion: Roi, ktrans: Any) -> tuple[int, int, int]:
+def _deep_point(lesion: Roi, ktrans: Volume) -> tuple[int, int, int]:
     """Return the voxel farthest from the edge of the better enhancing half of the lesion, as (i, j, k)."""
     from scipy.ndimage import distance_transform_edt
 
@@ -366,7 +285,7 @@ def _deep_point(lesion: Roi, ktrans: Any) -> tuple[int, int, int]:
             cure="Ask for more voxels.",
         )
     inside = distance_transform_edt(np.pad(lesion.mask, 1), sampling=lesion.geometry.spacing_zyx_mm)[1:-1, 1:-1, 1:-1]
-    typical = np.median(ktrans[lesion.mask])
-    depth = np.where(lesion.mask & (ktrans >= typical), inside, 0.0)
+    typical = np.median(ktrans.values[lesion.mask])
+    depth = np.where(lesion.mask & (ktrans.values >= typical), inside, 0.0)
     k, j, i = np.unravel_index(int(depth.argmax()), depth.shape)
     return int(i), int(j), int(k)

@@ -1,7 +1,8 @@
 """The diseases that are simulated, with the distributions their lesions are drawn from.
 
 Published kinetics are those of Lang 2017 (doi 10.1016/j.acra.2016.12.014), fast blood curve. Where
-no distribution was found, ``published`` is False and the numbers are our assumption.
+no distribution was found, ``published`` is False and the numbers are our assumption, as are all
+sizes, shares, relaxation times and textures.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ __all__ = ["DIAGNOSES", "ENTITIES", "Entity", "draw_rates", "entity_named"]
 
 DIAGNOSES: tuple[str, ...] = ("metastasis", "primary")
 LANG_2017 = "Lang 2017, doi 10.1016/j.acra.2016.12.014"
+OURS = "assumption of spinekit"
 
 
 @dataclass(frozen=True)
@@ -27,19 +29,27 @@ class Entity:
     share : float
         Frequency within its label.
     ktrans_per_min, kep_per_min : tuple of float
-        Mean and SD over patients of the mean over the lesion, 1/min.
+        Mean and SD over patients of the mean over the index lesion, 1/min.
     published : bool
         Whether that distribution is published; if not it is ours.
     t1_s : tuple of float
-        At 1.5 T and 3 T. ``t2_s``, ``density`` as for tissues; ours.
+        At 1.5 T and 3 T; ``t2_s`` and ``density`` as for tissues.
     radius_mm : tuple of float
-        Smallest and largest mean radius.
+        Smallest and largest mean radius of the index lesion.
     soft_tissue : float
-        Probability of a mass beyond the bone.
+        Probability that the lesion has broken through the cortex into a mass beyond the bone.
+    posterior : float
+        Probability that it sits in the arch instead of the body.
+    several : float
+        Mean number of further lesions, in other vertebrae.
     heterogeneity : float
         SD of the logarithm of Ktrans within a lesion.
     texture : str
         ``"plain"``, ``"necrosis"``, ``"septa"`` or ``"rings"``.
+    matrix : float
+        Share of the lesion that is mineralised and dark.
+    age : tuple of float
+        Mean and SD in years.
     """
 
     name: str
@@ -53,35 +63,69 @@ class Entity:
     density: float
     radius_mm: tuple[float, float]
     soft_tissue: float
+    posterior: float
+    several: float
     heterogeneity: float
     texture: str
-    source: str = "assumption of spinekit"
+    matrix: float
+    age: tuple[float, float]
+    source: str = OURS
 
 
 ENTITIES: tuple[Entity, ...] = (
-    Entity("lytic_metastasis", "metastasis", 0.68, (0.077, 0.028), (0.49, 0.23), True, (1.15, 1.35), 0.095, 0.85,
-           (9.0, 17.0), 0.35, 0.35, "plain", LANG_2017),
-    Entity("blastic_metastasis", "metastasis", 0.32, (0.077, 0.028), (0.49, 0.23), True, (0.95, 1.10), 0.052, 0.50,
-           (8.0, 15.0), 0.15, 0.40, "plain", LANG_2017),
-    Entity("myeloma", "primary", 0.56, (0.114, 0.036), (0.88, 0.26), True, (1.15, 1.35), 0.085, 0.88,
-           (11.0, 20.0), 0.40, 0.25, "plain", LANG_2017),
-    Entity("lymphoma", "primary", 0.08, (0.068, 0.016), (0.34, 0.06), True, (1.10, 1.30), 0.075, 0.85,
-           (12.0, 21.0), 0.65, 0.15, "plain", LANG_2017),
-    Entity("chordoma", "primary", 0.10, (0.095, 0.025), (0.22, 0.07), False, (1.45, 1.70), 0.200, 0.95,
-           (13.0, 22.0), 0.75, 0.45, "septa"),
-    Entity("chondrosarcoma", "primary", 0.08, (0.090, 0.025), (0.22, 0.08), False, (1.40, 1.65), 0.180, 0.92,
-           (13.0, 22.0), 0.75, 0.45, "rings"),
-    Entity("osteosarcoma", "primary", 0.09, (0.125, 0.035), (0.85, 0.25), False, (1.10, 1.30), 0.080, 0.70,
-           (12.0, 22.0), 0.75, 0.50, "necrosis"),
-    Entity("ewing_sarcoma", "primary", 0.09, (0.120, 0.030), (0.80, 0.22), False, (1.15, 1.35), 0.095, 0.88,
-           (12.0, 22.0), 0.80, 0.40, "necrosis"),
+    Entity(
+        "lytic_metastasis", "metastasis", 0.68, (0.077, 0.028), (0.49, 0.23), True,
+        t1_s=(1.15, 1.35), t2_s=0.095, density=0.85, radius_mm=(9.0, 17.0), soft_tissue=0.35, posterior=0.20,
+        several=1.8, heterogeneity=0.35, texture="plain", matrix=0.0, age=(63.0, 11.0), source=LANG_2017,
+    ),
+    Entity(
+        "blastic_metastasis", "metastasis", 0.32, (0.077, 0.028), (0.49, 0.23), True,
+        t1_s=(0.95, 1.10), t2_s=0.055, density=0.60, radius_mm=(9.0, 15.0), soft_tissue=0.15, posterior=0.20,
+        several=2.2, heterogeneity=0.40, texture="plain", matrix=0.35, age=(67.0, 9.0), source=LANG_2017,
+    ),
+    Entity(
+        "myeloma", "primary", 0.58, (0.114, 0.036), (0.88, 0.26), True,
+        t1_s=(1.15, 1.35), t2_s=0.085, density=0.88, radius_mm=(11.0, 20.0), soft_tissue=0.40, posterior=0.12,
+        several=0.6, heterogeneity=0.25, texture="plain", matrix=0.0, age=(62.0, 10.0), source=LANG_2017,
+    ),
+    Entity(
+        "lymphoma", "primary", 0.07, (0.068, 0.016), (0.34, 0.06), True,
+        t1_s=(1.10, 1.30), t2_s=0.075, density=0.85, radius_mm=(12.0, 20.0), soft_tissue=0.65, posterior=0.15,
+        several=0.4, heterogeneity=0.15, texture="plain", matrix=0.0, age=(54.0, 15.0), source=LANG_2017,
+    ),
+    Entity(
+        "chordoma", "primary", 0.09, (0.095, 0.025), (0.22, 0.07), False,
+        t1_s=(1.45, 1.70), t2_s=0.200, density=0.95, radius_mm=(13.0, 21.0), soft_tissue=0.75, posterior=0.02,
+        several=0.0, heterogeneity=0.30, texture="septa", matrix=0.0, age=(57.0, 12.0),
+    ),
+    Entity(
+        "chondrosarcoma", "primary", 0.08, (0.090, 0.025), (0.22, 0.08), False,
+        t1_s=(1.40, 1.65), t2_s=0.180, density=0.92, radius_mm=(13.0, 21.0), soft_tissue=0.75, posterior=0.35,
+        several=0.0, heterogeneity=0.25, texture="rings", matrix=0.12, age=(48.0, 14.0),
+    ),
+    Entity(
+        "osteosarcoma", "primary", 0.09, (0.125, 0.035), (0.85, 0.25), False,
+        t1_s=(1.10, 1.30), t2_s=0.080, density=0.75, radius_mm=(12.0, 21.0), soft_tissue=0.75, posterior=0.30,
+        several=0.0, heterogeneity=0.40, texture="necrosis", matrix=0.25, age=(37.0, 15.0),
+    ),
+    Entity(
+        "ewing_sarcoma", "primary", 0.09, (0.120, 0.030), (0.80, 0.22), False,
+        t1_s=(1.15, 1.35), t2_s=0.095, density=0.88, radius_mm=(12.0, 21.0), soft_tissue=0.80, posterior=0.25,
+        several=0.0, heterogeneity=0.35, texture="necrosis", matrix=0.0, age=(24.0, 9.0),
+    ),
 )  # fmt: skip
 
 RATE_CORRELATION = 0.5  # of log Ktrans and log kep over patients; ours, the paper gives none
 
 
 def entity_named(name: str) -> Entity:
-    """Return the entity of a name such as ``"myeloma"``; KeyError names the known ones."""
+    """Return the entity of a name; KeyError names the known ones.
+
+    Examples
+    --------
+    >>> entity_named("myeloma").label
+    'primary'
+    """
     for entity in ENTITIES:
         if entity.name == name:
             return entity

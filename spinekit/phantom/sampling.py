@@ -83,6 +83,13 @@ class Samples:
         self.start = geometry.index_to_mm(first)
         self.whole: Box = tuple(slice(0, n) for n in self.shape)  # type: ignore[assignment]
 
+    @property
+    def z_range(self) -> tuple[float, float]:
+        """Lowest and highest z (LPS mm) of the points."""
+        ends = np.stack([np.zeros(3), self.step[2] * (np.asarray(self.shape[::-1]) - 1)])
+        reach = ends.min(axis=0).sum(), ends.max(axis=0).sum()
+        return float(self.start[2] + reach[0]), float(self.start[2] + reach[1])
+
     def box(self, frame: Frame, low: Any, high: Any) -> Box | None:
         """Return the part of the array that can hold the local box from `low` to `high` (mm), or None."""
         corners = np.array([[a, b, c] for a in (0, 1) for b in (0, 1) for c in (0, 1)], dtype=np.float64)

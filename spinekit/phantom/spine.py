@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spinekit.phantom.randomness import stream, truncated_normal
-from spinekit.phantom.sampling import Frame, rotated
+from spinekit.phantom.sampling import PATIENT, Frame, Samples, rotated
 
 __all__ = ["LEVELS", "Disc", "Spine", "Vertebra"]
 
@@ -92,6 +92,23 @@ class Spine:
         centre_x, centre_y, lean = (np.interp(flat, self.curve[:, 0], c).reshape(shape) for c in self.curve.T[1:])
         left = x - centre_x.astype(np.float32)
         return left, (y - centre_y.astype(np.float32)) * lean.astype(np.float32)
+
+    def box(self, samples: Samples, low: tuple[float, float], high: tuple[float, float]) -> Any:
+        """Return the part of a slice that can hold what lies between two (left, behind) corners, or None."""
+        bottom, top = samples.z_range
+        rows = self.curve[(self.curve[:, 0] >= bottom - 1.0) & (self.curve[:, 0] <= top + 1.0)]
+        rows = rows if len(rows) else self.curve[[0 if top < self.curve[0, 0] else -1]]
+        lean = rows[:, 3].min()
+        first = (rows[:, 1].min() + low[0], rows[:, 2].min() + min(low[1], low[1] / lean), bottom)
+        last = (rows[:, 1].max() + high[0], rows[:, 2].max() + max(high[1], high[1] / lean), top)
+        return samples.box(PATIENT, first, last)
+
+    def wear(self, x: Any, y: Any, z: Any) -> Any:
+        """Return the degeneration of the disc nearest to each of n points (mm), shape (n,)."""
+        centres = np.array([disc.frame.centre for disc in self.discs])
+        points = np.column_stack([x, y, z])
+        nearest = ((points[:, None, :] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)
+        return np.array([disc.degeneration for disc in self.discs])[nearest]
 
     @classmethod
     def draw(cls, seed: int, *, target: str, age: float, centre_mm: Any) -> Spine:
