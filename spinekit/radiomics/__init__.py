@@ -2,5 +2,16 @@
 
 from spinekit.radiomics.discretisation import Discretisation, FixedBinCount, FixedBinWidth
 from spinekit.radiomics.extract import extract_features
+from spinekit.radiomics.ibsi_conformity import IBSI_CONFIGURATIONS, compare_with_reference, ibsi_conformity
+from spinekit.radiomics.ibsi_tags import values_by_tag
 
-__all__ = ["Discretisation", "FixedBinCount", "FixedBinWidth", "extract_features"]
+__all__ = [
+    "IBSI_CONFIGURATIONS",
+    "Discretisation",
+    "FixedBinCount",
+    "FixedBinWidth",
+    "compare_with_reference",
+    "extract_features",
+    "ibsi_conformity",
+    "values_by_tag",
+]

@@ -52,6 +52,8 @@ def _class_of(family: str) -> Any:
 @contextmanager
 def _silence() -> Iterator[None]:
     """Keep pyradiomics from printing; its remarks on equal features and empty angles are known."""
+    import radiomics  # noqa: F401  its import sets the level of the log that is set here
+
     log = logging.getLogger("radiomics")
     before = log.level
     log.setLevel(logging.CRITICAL)
