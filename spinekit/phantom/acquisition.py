@@ -141,7 +141,7 @@ def coil(geometry: Geometry, seed: int, *, back_mm: float, name: str) -> Any:
     result = np.empty(geometry.shape_zyx, dtype=np.float32)
     for k in range(geometry.size[2]):
         x, y, z = Samples(geometry, k).local(PATIENT)
-        near = np.exp(np.clip((y - back_mm) / 95.0, -4.0, 0.5) * slope)
+        near = np.exp(np.clip((y - back_mm) / 95.0, -4.0, 0.15) * slope)
         result[k] = ((0.35 + 1.3 * near) * (1.0 + 0.05 * ripple(x, y, z)))[0]
     return result
 

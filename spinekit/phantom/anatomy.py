@@ -71,7 +71,7 @@ class Anatomy:
                 truncated_normal(rng, 7.2, 0.7, low=5.5, high=9),
             ),
             benign=draw_benign(seed, spine, target=target),
-            streaks=SmoothField.draw(rng, length_mm=(3.0, 3.5, 25.0)),
+            streaks=SmoothField.draw(rng, length_mm=(1.9, 2.6, 25.0), n_waves=48),
             clumps=SmoothField.draw(rng, length_mm=5.0),
             loops=SmoothField.draw(rng, length_mm=(8.0, 7.0, 9.0), n_waves=16),
         )

@@ -37,7 +37,7 @@ def paint_arch(labels: Any, samples: Samples, bone: Vertebra) -> None:
     if bone.sacral:
         depth = _sacral_wing(half, bone)
     else:
-        ligament = capsule_depth(half, (13.0, d + 15.0, -14.0), (1.0, d + 23.0, -18.0), 2.2, stretch=5.0)
+        ligament = capsule_depth(half, (13.0, d + 15.0, -14.0), (1.0, d + 22.5, -17.0), 1.7, stretch=6.0)
         fill(labels[box], ligament > 0.0, FIBROUS)
         depth = _lumbar_arch(left, half, w, d)
     if ribbed:
@@ -120,8 +120,8 @@ def paint_disc(labels: Any, samples: Samples, disc: Disc) -> None:
     point = samples.local(disc.frame, box)
     depth, radius = disc_depth(point, disc)
     fill(labels[box], depth > 0.0, ANNULUS)
-    core = np.sqrt((radius / 0.72) ** 4 + (point[2] / (disc.half_height + 3.0)) ** 4)
-    cleft = np.abs(point[2]) < 0.7
+    core = np.sqrt((radius / 0.74) ** 2.6 + (np.abs(point[2]) / (disc.half_height + 2.0)) ** 2.6)
+    cleft = np.abs(point[2]) < 0.45
     fill(labels[box], (depth > 0.0) & (core < 1.0) & ~(cleft & (radius < 0.55)), NUCLEUS)
 
 
@@ -137,6 +137,6 @@ def paint_body(labels: Any, samples: Samples, bone: Vertebra) -> None:
     fill(labels[box], depth > bone.cortex_mm, MARROW)
     if bone.sacral:
         return
-    trunk = capsule_depth((left, behind, above), (0.0, d - 10.0, 0.0), (0.0, d + 2.0, 0.0), 2.2)
-    arms = capsule_depth((np.abs(left), behind, above), (0.0, d - 9.0, 0.0), (9.0, d - 17.0, 0.5), 1.3)
+    trunk = capsule_depth((left, behind, above), (0.0, d - 10.0, 0.0), (0.0, d + 2.0, 0.0), 1.7)
+    arms = capsule_depth((np.abs(left), behind, above), (0.0, d - 9.0, 0.0), (8.0, d - 16.0, 0.5), 1.0)
     fill(labels[box], (np.maximum(trunk, arms) > 0.0) & (depth > 0.0), BASIVERTEBRAL)

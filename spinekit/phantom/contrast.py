@@ -72,11 +72,11 @@ class BloodCurve:
         return vessels * self.concentration(times_s) + ktrans * self.leaked(times_s, kep_per_min)
 
     def in_veins(self, times_s: Any) -> Any:
-        """Return the concentration in the vena cava: 6 s later and mixed at 6 per minute; mM."""
+        """Return the concentration in the vena cava: 22 s later and mixed at 1.5 per minute; mM."""
         later = BloodCurve(
-            self.arrival_s + 6.0, self.injection_s, self.dose_mmol_per_kg, self.amplitudes_kg_per_l, self.rates_per_min
+            self.arrival_s + 22.0, self.injection_s, self.dose_mmol_per_kg, self.amplitudes_kg_per_l, self.rates_per_min
         )
-        return 6.0 * later.leaked(times_s, 6.0)
+        return 1.5 * later.leaked(times_s, 1.5)
 
     def _sum(self, term: Any) -> Any:
         pairs = zip(self.amplitudes_kg_per_l, self.rates_per_min, strict=True)

@@ -64,8 +64,9 @@ def body_depth(point: Any, bone: Vertebra) -> Any:
 def disc_depth(point: Any, disc: Disc) -> tuple[Any, Any]:
     """Return the depth below a disc's outer wall, and its distance from the centre (0 inside to 1 at the wall)."""
     left, behind, above = point
-    bulge = np.float32(disc.bulge_mm) * np.exp(-((above / 5.0) ** 2)) + np.float32(0.8)
-    width, depth = disc.half_width + bulge, disc.half_depth + bulge
+    bulge = np.float32(disc.bulge_mm) * np.exp(-((above / 5.0) ** 2)) + np.float32(0.2)
+    hollow = np.where(behind > 0, 1.8 * np.exp(-((left / 9.0) ** 2)), 0.0)  # as the bodies behind
+    width, depth = disc.half_width + bulge, disc.half_depth + bulge - hollow
     radius = ((np.abs(left) / width) ** 2.5 + (np.abs(behind) / depth) ** 2.5) ** np.float32(1 / 2.5)
-    slab = disc.half_height + 5.0 - np.abs(above)  # the bodies are painted over it
+    slab = disc.half_height + 0.3 + 6.0 * np.clip(1.0 - radius, 0.0, 1.0) - np.abs(above)  # bodies lie over it
     return np.minimum((1.0 - radius) * disc.half_depth, slab), radius

@@ -18,6 +18,7 @@ __all__ = ["paint_abdomen", "paint_back", "paint_trunk"]
 
 SKIN, FAT, MUSCLE, FIBROUS = (tissue_index(n) for n in ("skin", "fat", "muscle", "fibrous"))
 VISCERA, KIDNEY, ARTERY, VEIN = (tissue_index(n) for n in ("viscera", "kidney", "artery", "vein"))
+INTERSPINOUS = tissue_index("interspinous")
 
 
 def paint_trunk(labels: Any, patient: Anatomy, samples: Samples) -> None:
@@ -25,7 +26,10 @@ def paint_trunk(labels: Any, patient: Anatomy, samples: Samples) -> None:
     where = samples.local(PATIENT)
     left, behind = patient.spine.along(*where)
     # the back follows the column's curve only in part
-    straight = 0.5 * (where[1] - np.float32(patient.centre_mm[1])) + 0.5 * behind
+    above_sacrum = np.maximum(where[2], np.float32(patient.spine.level("L5").frame.centre[2]))
+    straight = (
+        0.5 * (where[1] - np.float32(patient.centre_mm[1])) + 0.5 * patient.spine.along(*where[:2], above_sacrum)[1]
+    )
     back = 72.0 + patient.back_fat_mm
     depth = 0.5 * (back + 150.0 * patient.girth)
     groove = 5.0 * np.exp(-((left / 14.0) ** 2)) * (straight > 0)
@@ -109,6 +113,6 @@ def paint_back(labels: Any, patient: Anatomy, samples: Samples) -> None:
     fill(part, psoas < 1.0, MUSCLE)
     quadratus = ((aside - 62.0) / 21.0) ** 2 + ((behind - 27.0 + 0.12 * (aside - 62.0)) / 8.0) ** 2
     fill(part, (quadratus < 1.0) & (down > 0.1), MUSCLE, only=(FAT, VISCERA))
-    gap = (aside < 4.5) & (behind > 38.0) & (behind < 70.0)
-    fill(part, gap, FAT, only=(MUSCLE, FIBROUS))
-    fill(part, (aside < 1.2) & gap, FIBROUS)
+    gap = (aside < 4.0) & (behind > 38.0) & (behind < 71.0)
+    fill(part, gap, INTERSPINOUS, only=(MUSCLE, FIBROUS, FAT))
+    fill(part, gap & (behind > 68.5), FIBROUS, only=(INTERSPINOUS,))
