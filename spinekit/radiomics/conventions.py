@@ -13,7 +13,7 @@ import numpy as np
 
 from spinekit.case import Roi, Volume
 from spinekit.geometry import Geometry, to_sitk
-from spinekit.radiomics.discretisation import Discretisation, FixedBinCount
+from spinekit.radiomics.discretisation import Discretisation, FixedBinCount, require_few_levels
 from spinekit.radiomics.prepared import Prepared
 from spinekit.radiomics.recipe import Recipe
 from spinekit.radiomics.regions import bounding_box, check_region, filled_values
@@ -33,10 +33,15 @@ def bin_settings(discretisation: Discretisation) -> dict[str, Any]:
     return {"binWidth": discretisation.width}
 
 
-def pyradiomics_levels(values: NDArray[Any], mask: NDArray[np.bool_], discretisation: Discretisation) -> NDArray[Any]:
+def pyradiomics_levels(
+    values: NDArray[Any], mask: NDArray[np.bool_], discretisation: Discretisation, *, name: str = "image"
+) -> NDArray[np.int64]:
     """Return grey levels from 1 inside `mask` by pyradiomics' own binning, 0 outside; both of shape (Z, Y, X)."""
     from radiomics import imageoperations
 
+    if not mask.any():
+        return np.zeros(mask.shape, dtype=np.int64)
+    require_few_levels(values[mask], discretisation, name=name)
     levels, _ = imageoperations.binImage(values, mask, **bin_settings(discretisation))
     return np.asarray(levels)
 
@@ -100,7 +105,7 @@ def prepare_as_pyradiomics(volume: Volume, roi: Roi, usable: NDArray[np.bool_], 
     check_region(shape_mask, recipe, name=roi.name, when=" after resampling" if recipe.spacing_mm else "")
     mask, shape_mask = _resegmented(values, sitk.GetArrayFromImage(kept) == 1, shape_mask, options)
     spacing = (float(image.GetSpacing()[0]), float(image.GetSpacing()[1]), float(image.GetSpacing()[2]))
-    return _cropped(values, mask, shape_mask, spacing, recipe.discretisation)
+    return _cropped(values, mask, shape_mask, spacing, recipe.discretisation, volume.name)
 
 
 def _resegmented(
@@ -130,8 +135,9 @@ def _cropped(
     shape_mask: NDArray[np.bool_],
     spacing_mm: tuple[float, float, float],
     discretisation: Discretisation,
+    name: str,
 ) -> Prepared:
     box = bounding_box(mask) if mask.any() else bounding_box(shape_mask)
     values, mask = np.ascontiguousarray(values[box]), np.ascontiguousarray(mask[box])
-    levels = pyradiomics_levels(values, mask, discretisation) if mask.any() else np.zeros(mask.shape, dtype=np.int64)
+    levels = pyradiomics_levels(values, mask, discretisation, name=name)
     return Prepared(values, mask, levels, np.ascontiguousarray(shape_mask[bounding_box(shape_mask)]), spacing_mm)

@@ -16,7 +16,10 @@ from spinekit.errors import InputRefusedError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Discretisation", "FixedBinCount", "FixedBinWidth", "chosen_discretisation"]
+__all__ = ["Discretisation", "FixedBinCount", "FixedBinWidth", "chosen_discretisation", "require_few_levels"]
+
+MOST_LEVELS = 2048  # a co-occurrence matrix has levels² × 13 entries: those of 2048 levels take half a gigabyte
+USUAL_LEVELS = 32
 
 
 def _positive(value: Any, what: str) -> None:
@@ -124,6 +127,39 @@ def chosen_discretisation(value: Discretisation | Mapping[str, Any] | None) -> D
         expected="FixedBinWidth(width) or FixedBinCount(count); there is no default.",
         cause="Texture features depend on the bins, and no width suits every map or scanner.",
         cure="Choose one, for example FixedBinCount(32) for maps and MR signal, and report it.",
+    )
+
+
+def require_few_levels(intensities: NDArray[Any], discretisation: Discretisation, *, name: str) -> None:
+    """Refuse bins so narrow that texture matrices would not fit into memory, and say which would suit.
+
+    Parameters
+    ----------
+    intensities : ndarray of shape (N,)
+        Intensities of the region, N at least one; finite.
+    discretisation : FixedBinWidth or FixedBinCount
+        The bins.
+    name : str
+        The image's name, for the message.
+
+    Raises
+    ------
+    InputRefusedError
+        ``value-out-of-range`` for more than 2048 grey levels.
+    """
+    low, high = float(intensities.min()), float(intensities.max())
+    wide = isinstance(discretisation, FixedBinWidth)
+    levels = (high - low) / discretisation.width if isinstance(discretisation, FixedBinWidth) else discretisation.count
+    if levels <= MOST_LEVELS:
+        return
+    suits = f"a width near {(high - low) / USUAL_LEVELS:.1g}, or " if wide else ""
+    raise InputRefusedError(
+        "value-out-of-range",
+        found=f"The bins ({discretisation.describe()}) give {levels:.0f} grey levels on '{name}', whose intensities in "
+        f"the region run from {low:g} to {high:g}.",
+        expected=f"At most {MOST_LEVELS} levels; 16 to 128 are usual.",
+        cause="The bins were probably chosen for another image; maps and signal differ in unit and range.",
+        cure=f"Use {suits}FixedBinCount({USUAL_LEVELS}).",
     )
 
 

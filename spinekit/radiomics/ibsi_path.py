@@ -20,7 +20,7 @@ from scipy import ndimage
 from spinekit.case import Roi, Volume
 from spinekit.errors import coded_warning
 from spinekit.geometry import Geometry
-from spinekit.radiomics.discretisation import ibsi_levels
+from spinekit.radiomics.discretisation import ibsi_levels, require_few_levels
 from spinekit.radiomics.prepared import Prepared
 from spinekit.radiomics.recipe import Recipe
 from spinekit.radiomics.regions import bounding_box, check_region, filled_values
@@ -120,15 +120,15 @@ def _box_on(mask: NDArray[np.bool_], geometry: Geometry, grid: Geometry) -> tupl
 def resegmented(values: NDArray[np.float64], mask: NDArray[np.bool_], recipe: Recipe) -> NDArray[np.bool_]:
     """Return the intensity mask: voxels within the range, and within so many standard deviations of the mean.
 
-    With both, the outliers are sought among the voxels that the range has kept. Mean and standard
-    deviation (population) are those of the region.
+    With both, the two ranges are intersected: mean and (population) standard deviation are those of
+    the region before anything is left out of it (IBSI reference manual, section 2.6).
     """
     kept = mask.copy()
     if recipe.resegment_range is not None:
         low, high = recipe.resegment_range
         kept &= (values >= low) & (values <= high)
-    if recipe.resegment_sigma is not None and kept.any():
-        inside = values[kept]
+    if recipe.resegment_sigma is not None and mask.any():
+        inside = values[mask]
         mean, spread = float(inside.mean()), recipe.resegment_sigma * float(inside.std())
         kept &= (values >= mean - spread) & (values <= mean + spread)
     return kept
@@ -167,6 +167,7 @@ def _in_levels(
     levels = np.zeros(mask.shape, dtype=np.int64)
     lower = None if recipe.resegment_range is None else recipe.resegment_range[0]
     if mask.any():
+        require_few_levels(values[mask], recipe.discretisation, name=name)
         levels[mask] = ibsi_levels(values[mask], recipe.discretisation, lower_bound=lower)
     if lower is None and getattr(recipe.discretisation, "start", 0) is None:
         text = (

@@ -155,6 +155,9 @@ def test_outliers_are_those_beyond_three_standard_deviations():
     mean, spread = values.mean(), 3 * values.std()
     assert_array_equal(kept, np.abs(values - mean) <= spread)
     assert not kept.ravel()[[996, 997, 998]].any()
+    two = Recipe(FixedBinCount(8), path="ibsi", resegment_sigma=3.0, resegment_range=(-1, 50))
+    both = resegmented(values, mask, two)
+    assert_array_equal(both, kept & (values >= -1))  # the two ranges are intersected
 
 
 def test_intensities_are_rounded_after_resampling_on_request():

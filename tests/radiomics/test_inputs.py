@@ -158,6 +158,13 @@ def test_a_single_grey_level_is_warned_of():
     assert np.isnan(by_ibsi.loc["map", "original_ngtdm_Coarseness"])
 
 
+@pytest.mark.parametrize("path", ["pyradiomics", "ibsi"])
+def test_bins_that_are_far_too_narrow_are_refused_with_a_width_that_suits(path):
+    error = refused(noise(), box(), path=path, discretisation=FixedBinWidth(0.001))
+    assert error.code == "value-out-of-range"
+    assert "Use a width near 4," in str(error)
+
+
 def test_an_empty_region_is_refused():
     assert refused(noise(), Roi(np.zeros(GRID.shape_zyx, dtype=bool), GRID)).code == "roi-empty"
 
