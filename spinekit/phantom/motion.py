@@ -97,7 +97,7 @@ def moved(image: Any, source: Geometry, target: Geometry, six: Any) -> Any:
 
     Cubic spline interpolation in `source`, which reaches beyond `target`.
     """
-    from scipy.ndimage import affine_transform
+    from scipy.ndimage import affine_transform, spline_filter
 
     turn, shift = rigid(six)
     centre = target.index_to_mm(0.5 * (np.asarray(target.size) - 1))
@@ -106,6 +106,7 @@ def moved(image: Any, source: Geometry, target: Geometry, six: Any) -> Any:
     matrix = to_source @ turn.T @ target.matrix[:3, :3]
     first = turn.T @ (np.asarray(target.origin_mm) - centre - shift) + centre
     offset = to_source @ (first - np.asarray(source.origin_mm))
+    smooth = spline_filter(image, order=3, output=np.float32, mode="nearest")
     return affine_transform(
-        image, matrix[::-1, ::-1], offset[::-1], output_shape=target.shape_zyx, order=3, mode="nearest"
+        smooth, matrix[::-1, ::-1], offset[::-1], target.shape_zyx, order=3, mode="nearest", prefilter=False
     )

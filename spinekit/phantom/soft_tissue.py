@@ -33,18 +33,23 @@ def paint_trunk(labels: Any, patient: Anatomy, samples: Samples) -> None:
     back = 72.0 + patient.back_fat_mm
     depth = 0.5 * (back + 150.0 * patient.girth)
     groove = 5.0 * np.exp(-((left / 14.0) ** 2)) * (straight > 0)
-    radius = (np.abs(left) / (168.0 * patient.girth)) ** 2.3 + (np.abs(straight + groove - back + depth) / depth) ** 2.3
-    radius = radius ** np.float32(1 / 2.3)
+    radius = _power(np.abs(left) / np.float32(168.0 * patient.girth))
+    radius = radius + _power(np.abs(straight + groove - np.float32(back - depth)) / np.float32(depth))
     fill(labels, radius < 1.0, SKIN)
-    fill(labels, radius < 1.0 - 2.2 / depth, FAT)
+    fill(labels, radius < _power(1.0 - 2.2 / depth), FAT)
     wall = 1.0 - (0.9 * patient.back_fat_mm + 3.0) / depth
-    thickness = 15.0 * np.clip((40.0 - straight) / 45.0, 0.0, 1.0) / depth
-    fill(labels, (radius < wall) & (straight < 40.0), MUSCLE)
-    fill(labels, radius < wall - thickness, FAT)
+    inner = wall - 15.0 * np.clip((40.0 - straight) / 45.0, 0.0, 1.0) / depth
+    fill(labels, (radius < _power(wall)) & (straight < 40.0), MUSCLE)
+    fill(labels, radius < _power(inner), FAT)
     # the peritoneal cavity keeps clear of the column
-    hollow = 34.0 * np.exp(-((left / 46.0) ** 4))
-    cavity = (np.abs(left) / 132.0) ** 2.5 + (np.abs(behind + 62.0) / 70.0) ** 2.5 < patient.girth
-    fill(labels, cavity & (behind < 2.0 - hollow) & (radius < wall - thickness - 0.02), VISCERA)
+    hollow = 34.0 * np.exp(-(((left / 46.0) ** 2) ** 2))
+    cavity = _power(np.abs(left) / 132.0) + _power(np.abs(behind + 62.0) / 70.0) < patient.girth
+    fill(labels, cavity & (behind < 2.0 - hollow) & (radius < _power(inner - 0.02)), VISCERA)
+
+
+def _power(value: Any) -> Any:
+    """Return value ** 2.5, which gives rounded rectangles; much faster than a general power."""
+    return value * value * np.sqrt(value)
 
 
 def paint_abdomen(labels: Any, patient: Anatomy, samples: Samples) -> None:
