@@ -1,0 +1,56 @@
+"""DICOM times as seconds."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+__all__ = ["DAY_S", "seconds_of", "seconds_of_datetime", "unwrap_midnight"]
+
+DAY_S = 86400.0
+TIME = re.compile(r"^(\d{2})(?::?(\d{2}))?(?::?(\d{2})(\.\d+)?)?$")
+DATE = re.compile(r"^\d{8}$")
+
+
+def seconds_of(time: Any, date: Any = None) -> float:
+    """Return a DICOM TM, with its DA if there is one, as seconds; NaN where it is absent or no time.
+
+    Examples
+    --------
+    >>> seconds_of("102551.5")
+    37551.5
+    >>> seconds_of("000010", "20200102") - seconds_of("235950", "20200101")
+    20.0
+    """
+    match = TIME.match(str(time or "").strip())
+    if match is None:
+        return float("nan")
+    hours, minutes, seconds, fraction = match.groups()
+    value = 3600.0 * int(hours) + 60.0 * int(minutes or 0) + int(seconds or 0) + float(fraction or 0)
+    day = str(date or "").strip()
+    if DATE.match(day):
+        try:
+            value += DAY_S * datetime.strptime(day, "%Y%m%d").toordinal()
+        except ValueError:  # 20200231 is no day; the time of day still orders the phases
+            return value
+    return value
+
+
+def seconds_of_datetime(value: Any) -> float:
+    """Return a DICOM DT as seconds; NaN where it is absent or no time. A zone suffix is left out."""
+    text = re.split(r"[+-]", str(value or "").strip())[0]
+    return seconds_of(text[8:], text[:8]) if len(text) >= 10 else float("nan")
+
+
+def unwrap_midnight(values: np.ndarray) -> np.ndarray:
+    """Return clock times with a day added to those after midnight, where the date did not tell.
+
+    A dynamic series lasts minutes: times of one series that lie more than 12 hours apart can only be
+    two sides of midnight.
+    """
+    if values.size and np.ptp(values) > DAY_S / 2 and np.ptp(values) < DAY_S:
+        return np.where(values < values.min() + DAY_S / 2, values + DAY_S, values)
+    return values

@@ -1,0 +1,216 @@
+"""NIfTI in and out. The only place that knows of RAS."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import warnings
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinekit.errors import InputRefusedError, coded_warning
+from spinekit.geometry import SAME_GRID_TOLERANCE_VOXEL, Geometry
+from spinekit.settings import Reading
+
+__all__ = ["NiftiContent", "read_nifti", "times_beside"]
+
+RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+TO_MM = {"mm": 1.0, "micron": 1e-3, "meter": 1e3, "unknown": 1.0}
+LARGEST_SHEAR = np.sin(np.deg2rad(0.5))  # as for DICOM, INPUTS.md 13
+
+
+class NiftiContent:
+    """Values ``(T, Z, Y, X)`` or ``(Z, Y, X)`` in float32, grid, and what has to be told."""
+
+    def __init__(self, values: np.ndarray, geometry: Geometry, told: list[str], step_s: float | None) -> None:
+        self.values = values
+        self.geometry = geometry
+        self.warnings = told
+        self.step_s = step_s  # pixdim[4], which may be the time of a phase, TR, 0 or 1
+
+
+def read_nifti(path: Path, *, reading: Reading) -> NiftiContent:
+    """Read a 3-D or 4-D NIfTI file.
+
+    Raises
+    ------
+    InputRefusedError
+        ``file-truncated``, ``file-too-large``, ``format-unsupported`` (5-D, complex, RGB),
+        ``affine-invalid``, ``affine-ambiguous``, ``affine-missing``.
+    """
+    import nibabel
+
+    try:
+        image: Any = nibabel.load(path)
+    except Exception as reason:  # nibabel raises its own, OSError, EOFError and zlib errors for damaged files
+        raise _damaged(path, str(reason)) from reason
+    header = image.header
+    if not hasattr(header, "get_xyzt_units"):
+        raise _unsupported(path, f"a {type(image).__name__}", "NIfTI-1 or NIfTI-2")
+    shape, kind = image.shape, header.get_data_dtype()
+    if len(shape) not in (3, 4) or kind.names is not None or kind.kind == "c" or min(shape) < 1:
+        raise _unsupported(path, f"an image of shape {shape} and type {kind}", "a real 3-D or 4-D image")
+    _check_size(path, shape, kind.itemsize, int(header["vox_offset"]))
+    scale, seconds = _units(header)
+    geometry = _geometry(path, image, scale, reading)
+    values = _values(path, image)
+    told = []
+    bad = int(values.size - np.isfinite(values).sum())
+    if bad:
+        told.append(coded_warning("not-finite", f"{bad} values are NaN or infinite; they were kept."))
+    step = float(header["pixdim"][4]) * seconds if len(shape) == 4 else None
+    return NiftiContent(values, geometry, told, step)
+
+
+def _damaged(path: Path, why: str) -> InputRefusedError:
+    return InputRefusedError(
+        "file-truncated",
+        found=f"'{path.name}' cannot be read: {why.splitlines()[0] if why else 'it ends too early'}.",
+        expected="A complete NIfTI file.",
+        cause="The copy or download was interrupted.",
+        cure="Copy the file again and compare its size.",
+    )
+
+
+def _unsupported(path: Path, found: str, expected: str) -> InputRefusedError:
+    return InputRefusedError(
+        "format-unsupported",
+        found=f"'{path.name}' is {found}.",
+        expected=f"It to be {expected}.",
+        cause="It may be a colour image, a vector field or a spectrum.",
+        cure="Export the magnitude images as 3-D or 4-D.",
+    )
+
+
+def _check_size(path: Path, shape: Sequence[int], itemsize: int, offset: int) -> None:
+    """Refuse a header that promises more than the file holds, before anything is allocated."""
+    promised = int(np.prod([int(n) for n in shape], dtype=object)) * itemsize
+    there = path.stat().st_size
+    packed = path.name.endswith(".gz")
+    if promised > 1000 * there if packed else promised + offset > there:
+        raise InputRefusedError(
+            "file-too-large" if promised > 8 * there else "file-truncated",
+            found=f"The header of '{path.name}' promises {promised} bytes; the file has {there}.",
+            expected="A file as large as its header says.",
+            cause="The copy was interrupted, or the header is damaged.",
+            cure="Copy the file again and compare its size.",
+        )
+    free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if 4 * promised // itemsize > free:
+        raise InputRefusedError(
+            "file-too-large",
+            found=f"'{path.name}' would take {4 * promised / itemsize / 1024**3:.0f} GiB as float32.",
+            expected=f"Less than this machine's memory of {free / 1024**3:.0f} GiB.",
+            cause="The header may be damaged, or the series is too large for this machine.",
+            cure="Crop the series, or use a machine with more memory.",
+        )
+
+
+def _units(header: Any) -> tuple[float, float]:
+    space, time = header.get_xyzt_units()
+    return TO_MM.get(space, 1.0), {"msec": 1e-3, "usec": 1e-6}.get(time, 1.0)
+
+
+def _geometry(path: Path, image: Any, scale: float, reading: Reading) -> Geometry:
+    header = image.header
+    forms = {"qform": header.get_qform(coded=True), "sform": header.get_sform(coded=True)}
+    known = {name: affine for name, (affine, code) in forms.items() if code > 0 and affine is not None}
+    shape = image.shape[:3]
+    if not known:
+        if not reading.accept_missing_form:
+            raise InputRefusedError(
+                "affine-missing",
+                found=f"'{path.name}' has neither a qform nor an sform.",
+                expected="A form code above 0, which says where the voxels lie in the patient.",
+                cause="The file was written by a program that keeps voxel sizes only; left and right are then unknown.",
+                cure="Convert the original series again, or set reading.accept_missing_form = true.",
+            )
+        return _grid(path, header.get_base_affine(), shape, scale)
+    grids = {name: _grid(path, affine, shape, scale) for name, affine in known.items()}
+    if len(grids) == 1:
+        return next(iter(grids.values()))
+    apart = grids["sform"].largest_difference_voxel(grids["qform"])
+    if apart <= 10 * SAME_GRID_TOLERANCE_VOXEL:  # a qform stores quaternions in float32
+        return grids["sform"]
+    if reading.prefer_form in grids:
+        return grids[reading.prefer_form]
+    raise InputRefusedError(
+        "affine-ambiguous",
+        found=f"qform and sform of '{path.name}' differ by {apart:.2f} voxels.",
+        expected="Both to describe the same grid.",
+        cause="The image was registered or edited, and only one of the two was updated.",
+        cure="Set reading.prefer_form to 'qform' or 'sform', after checking which is true.",
+    )
+
+
+def _grid(path: Path, affine: np.ndarray, shape: Sequence[int], scale: float) -> Geometry:
+    lps = RAS_TO_LPS @ np.asarray(affine, dtype=np.float64)
+    spacing = np.linalg.norm(lps[:3, :3], axis=0)
+    if not np.isfinite(lps).all() or spacing.min() <= 0 or abs(np.linalg.det(lps[:3, :3] / spacing)) < 0.5:
+        raise _bad_affine(path, "is singular or not finite")
+    axes = lps[:3, :3] / spacing
+    if np.abs(axes.T @ axes - np.eye(3)).max() > LARGEST_SHEAR:
+        raise _bad_affine(path, "is sheared: its axes are not at right angles")
+    left, _, right = np.linalg.svd(axes)
+    rows = tuple(tuple(row) for row in left @ right)
+    size = (int(shape[0]), int(shape[1]), int(shape[2]))
+    return Geometry(size, tuple(spacing * scale), tuple(lps[:3, 3] * scale), rows)
+
+
+def _bad_affine(path: Path, what: str) -> InputRefusedError:
+    return InputRefusedError(
+        "affine-invalid",
+        found=f"The affine of '{path.name}' {what}.",
+        expected="Three axes of non-zero length at right angles.",
+        cause="An affine registration was written into the header, or the header is damaged.",
+        cure="Resample the image onto a rectangular grid first.",
+    )
+
+
+def _values(path: Path, image: Any) -> np.ndarray:
+    """Return float32 values, time first; the slope is applied in double, phase by phase."""
+    slope, inter = image.header.get_slope_inter()
+    slope, inter = 1.0 if slope is None else slope, 0.0 if inter is None else inter
+    shape = image.shape
+    out = np.empty(((shape[3],) if len(shape) == 4 else ()) + tuple(reversed(shape[:3])), dtype=np.float32)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # NaN in, NaN out
+            raw = image.dataobj.get_unscaled()
+            for t in range(shape[3] if len(shape) == 4 else 1):
+                part = np.asarray(raw[..., t] if len(shape) == 4 else raw)
+                exact = part if part.dtype == np.float32 and slope == 1 and inter == 0 else part * float(slope) + inter
+                out[t if len(shape) == 4 else ...] = np.transpose(exact, (2, 1, 0))
+    except (OSError, EOFError, ValueError, zlib.error, gzip.BadGzipFile) as reason:
+        raise _damaged(path, str(reason)) from reason
+    return out
+
+
+def times_beside(path: Path) -> tuple[float, ...] | None:
+    """Return the times from the JSON beside an image, or None if there is none.
+
+    The JSON has the image's name; its key is ``times_s``, or BIDS' ``VolumeTiming`` or ``FrameTimesStart``.
+    """
+    stem = path.name
+    for suffix in (".gz", ".nii", ".nrrd", ".seq"):
+        stem = stem.removesuffix(suffix)
+    file = path.with_name(stem + ".json")
+    if not file.is_file():
+        return None
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+        found = next((record[k] for k in ("times_s", "VolumeTiming", "FrameTimesStart") if k in record), None)
+        return None if found is None else tuple(float(t) for t in found)
+    except (ValueError, TypeError, AttributeError) as reason:
+        raise InputRefusedError(
+            "times-invalid",
+            found=f"'{file.name}' cannot be read as times: {reason}.",
+            expected='A JSON object such as {"times_s": [0, 12.5, 25]}.',
+            cause="A comma may be missing, or the file belongs to something else.",
+            cure="Correct the file, or give times_s=[...].",
+        ) from reason

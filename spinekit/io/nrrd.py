@@ -1,0 +1,127 @@
+"""NRRD: Slicer MultiVolume, sequences (.seq.nrrd) and plain volumes. Read with SimpleITK, header checked by us."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinekit.errors import InputRefusedError
+from spinekit.geometry import Geometry
+
+__all__ = ["NrrdContent", "read_nrrd"]
+
+TO_SECONDS = {"s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "msec": 1e-3, "millisecond": 1e-3}
+LONGEST_HEADER = 1 << 20
+
+
+class NrrdContent:
+    """Values ``(T, Z, Y, X)`` or ``(Z, Y, X)``, grid, header fields and times where the header tells them."""
+
+    def __init__(self, values: np.ndarray, geometry: Geometry, fields: dict[str, str], times_s: Any) -> None:
+        self.values = values
+        self.geometry = geometry
+        self.fields = fields
+        self.times_s = times_s
+
+    def protocol(self) -> dict[str, float]:
+        """Return TR, TE (ms) and flip angle (degrees) of a MultiVolume, where stated."""
+        names = {"repetition_time_ms": "RepetitionTime", "echo_time_ms": "EchoTime", "flip_angle_deg": "FlipAngle"}
+        stated = {key: self.fields.get(f"MultiVolume.DICOM.{tag}", "") for key, tag in names.items()}
+        return {key: float(text) for key, text in stated.items() if re.fullmatch(r"[0-9.eE+-]+", text)}
+
+
+def read_nrrd(path: Path) -> NrrdContent:
+    """Read an NRRD file.
+
+    Raises
+    ------
+    InputRefusedError
+        ``file-truncated``, ``file-corrupt``, ``format-unsupported``.
+    """
+    import SimpleITK as sitk
+
+    fields = _fields(path)
+    try:
+        image = sitk.ReadImage(str(path))
+    except RuntimeError as reason:
+        raise _damaged(path, "the pixels cannot be read") from reason
+    kinds = fields.get("kinds", "").split()
+    values = sitk.GetArrayFromImage(image)
+    if image.GetNumberOfComponentsPerPixel() > 1:
+        if image.GetDimension() != 3 or not ({"list", "vector"} & set(kinds) or "MultiVolume.FrameLabels" in fields):
+            raise _unsupported(path, f"{image.GetNumberOfComponentsPerPixel()} components of kind {kinds}")
+        values = np.moveaxis(values, -1, 0)
+    elif image.GetDimension() == 4:
+        image = image[:, :, :, 0]
+    elif image.GetDimension() != 3:
+        raise _unsupported(path, f"{image.GetDimension()} dimensions")
+    direction = np.asarray(image.GetDirection()).reshape(3, 3)
+    rows = tuple(tuple(r) for r in direction)
+    geometry = Geometry(image.GetSize(), image.GetSpacing(), image.GetOrigin(), rows)
+    return NrrdContent(values, geometry, fields, _times(path, fields, values.shape[0]) if values.ndim == 4 else None)
+
+
+def _fields(path: Path) -> dict[str, str]:
+    """Return the fields and key/value pairs of the header; the header is text that ends with an empty line."""
+    with open(path, "rb") as stream:
+        head = stream.read(LONGEST_HEADER)
+    if not head.startswith(b"NRRD"):
+        raise _damaged(path, "it does not begin with 'NRRD'")
+    end = re.search(rb"\r?\n\r?\n", head)
+    if end is None:
+        raise _damaged(path, "its header does not end")
+    fields = {}
+    for line in head[: end.start()].decode("utf-8", "replace").splitlines()[1:]:
+        match = re.match(r"([^#:][^:]*):=?\s*(.*)$", line)
+        if match:
+            fields[match[1].strip()] = match[2].strip()
+    return fields
+
+
+def _times(path: Path, fields: dict[str, str], n_phases: int) -> np.ndarray | None:
+    """Return seconds of each phase from a MultiVolume's labels or a sequence's index values; None if neither."""
+    text, unit = fields.get("MultiVolume.FrameLabels", ""), fields.get("MultiVolume.FrameIdentifyingDICOMTagUnits", "")
+    if not text:
+        text = fields.get("axis 0 index values", "")
+        unit = fields.get("axis 0 index unit", fields.get("axis 0 index units", ""))
+        if fields.get("axis 0 index type", "numeric") != "numeric":
+            return None
+    if not text:
+        return None
+    try:
+        labels = np.array([float(part) for part in re.split(r"[,;\s]+", text.strip()) if part])
+    except ValueError:
+        return None
+    if labels.size != n_phases:
+        raise InputRefusedError(
+            "times-invalid",
+            found=f"The header of '{path.name}' has {labels.size} frame times for {n_phases} frames.",
+            expected="One time per frame.",
+            cause="Frames were removed without their labels.",
+            cure="Give the true times with times_s=[...].",
+        )
+    scale = TO_SECONDS.get(unit.strip().lower())
+    return None if scale is None else labels * scale
+
+
+def _damaged(path: Path, why: str) -> InputRefusedError:
+    return InputRefusedError(
+        "file-truncated",
+        found=f"'{path.name}' cannot be read: {why}.",
+        expected="A complete NRRD file with its data.",
+        cause="The copy was interrupted, or the data file beside a .nhdr is missing.",
+        cure="Copy the file again and compare its size.",
+    )
+
+
+def _unsupported(path: Path, what: str) -> InputRefusedError:
+    return InputRefusedError(
+        "format-unsupported",
+        found=f"'{path.name}' has {what}.",
+        expected="A 3-D volume, or frames over time.",
+        cause="It may be a colour image or a vector field.",
+        cure="Export it from 3D Slicer as MultiVolume, sequence or scalar volume.",
+    )

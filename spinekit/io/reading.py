@@ -1,0 +1,254 @@
+"""Read a dynamic series or a volume, whatever it comes in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from spinekit.case import Acquisition, DynamicSeries, Volume
+from spinekit.errors import InputRefusedError, coded_warning
+from spinekit.geometry import require_same_grid
+from spinekit.provenance import hash_file
+from spinekit.settings import Reading
+
+__all__ = ["read_series", "read_volume"]
+
+PathLike = str | os.PathLike[str]
+NIFTI, NRRD = (".nii", ".nii.gz"), (".nrrd", ".nhdr")
+
+
+def _is(path: Path, suffixes: tuple[str, ...]) -> bool:
+    return path.name.lower().endswith(suffixes)
+
+
+def read_series(
+    source: PathLike | Sequence[PathLike],
+    times_s: Sequence[float] | None = None,
+    *,
+    series: str | None = None,
+    settings: Reading | None = None,
+    name: str = "case",
+) -> DynamicSeries:
+    """Read a dynamic contrast-enhanced series.
+
+    Parameters
+    ----------
+    source : path or list of paths
+        DICOM folder, .zip of one, list of DICOM files, one enhanced multi-frame file; 4-D NIfTI or a
+        list of 3-D NIfTI files in the order of time; Slicer MultiVolume or .seq.nrrd.
+    times_s : sequence of float, optional
+        Seconds of each phase. Needed where the files do not tell; overrides them where they do.
+    series : str, optional
+        Series number, UID or part of the description, where the source holds several series.
+    settings : Reading, optional
+        What may be accepted: an incomplete last phase, a form of a NIfTI file.
+    name : str
+        Pseudonym of the case.
+
+    Returns
+    -------
+    DynamicSeries
+        float32 signal in the scanner's units, every slice with its own slope; ``time_source`` names
+        the tag or file that gave the times.
+
+    Raises
+    ------
+    InputRefusedError
+        With a code of `spinekit.errors.CODES`: what cannot be known is refused, never guessed.
+    """
+    reading = settings or Reading()
+    if not isinstance(source, (str, os.PathLike)):
+        paths = [Path(p) for p in source]
+        if paths and all(_is(p, NIFTI) for p in paths):
+            return _from_nifti_list(paths, times_s, reading, name)
+        return _from_dicom(list(paths), times_s, series, reading, name)
+    path = Path(source)
+    if not path.exists():
+        raise _missing(path)
+    if path.is_file() and _is(path, NIFTI):
+        return _from_nifti(path, times_s, reading, name)
+    if path.is_file() and _is(path, NRRD):
+        return _from_nrrd(path, times_s, name)
+    return _from_dicom(path, times_s, series, reading, name)
+
+
+def read_volume(source: PathLike, *, series: str | None = None, settings: Reading | None = None) -> Volume:
+    """Read one 3-D image: NIfTI, NRRD, MetaImage, DICOM folder, list or .zip.
+
+    Raises
+    ------
+    InputRefusedError
+        ``format-unsupported`` for an image over time; everything that the readers refuse.
+    """
+    from spinekit.io.dicom import read_dicom_volume
+    from spinekit.io.nifti import read_nifti
+    from spinekit.io.nrrd import read_nrrd
+    from spinekit.io.sources import list_sources
+
+    path = Path(source)
+    if not path.exists():
+        raise _missing(path)
+    if path.is_file() and _is(path, NIFTI):
+        content = read_nifti(path, reading=settings or Reading())
+        return Volume(_single(content.values, path), content.geometry)
+    if path.is_file() and _is(path, NRRD):
+        plain = read_nrrd(path)
+        return Volume(_single(plain.values, path), plain.geometry)
+    return read_dicom_volume(list_sources(path), choose=series, name="image")
+
+
+def _single(values: np.ndarray, path: Path) -> np.ndarray:
+    if values.ndim == 4 and values.shape[0] == 1:
+        return values[0]
+    if values.ndim != 3:
+        raise InputRefusedError(
+            "format-unsupported",
+            found=f"'{path.name}' has {values.shape[0]} phases.",
+            expected="One 3-D image.",
+            cause="It is a dynamic series.",
+            cure="Read it with spinekit.read_series() and take a phase.",
+        )
+    return values
+
+
+def _missing(path: Path) -> InputRefusedError:
+    return InputRefusedError(
+        "path-missing",
+        found=f"There is nothing at '{path.name}'.",
+        expected="A file or folder that exists.",
+        cause="The path may be misspelt, or a drive is not mounted.",
+        cure="Check the path.",
+    )
+
+
+def _from_dicom(
+    source: Path | list[Path], times_s: Sequence[float] | None, series: str | None, reading: Reading, name: str
+) -> DynamicSeries:
+    from spinekit.io.dicom import read_dicom_series
+    from spinekit.io.sources import list_sources
+
+    return read_dicom_series(
+        list_sources(source),
+        times_s=times_s,
+        choose=series,
+        drop_incomplete=reading.drop_incomplete_last_phase,
+        name=name,
+    )
+
+
+def _require_phases(n_phases: int) -> tuple[str, ...]:
+    if n_phases < 2:
+        raise InputRefusedError(
+            "too-few-phases",
+            found=f"The image has {n_phases} phase.",
+            expected="At least 2 phases, and 3 for maps over time.",
+            cause="It is a single volume.",
+            cure="Give the whole series; a single volume is read with spinekit.read_volume().",
+        )
+    if n_phases < 3:
+        return (coded_warning("too-few-phases", "Two phases give an enhancement image, but no map over time."),)
+    return ()
+
+
+def _times_missing(what: str) -> InputRefusedError:
+    return InputRefusedError(
+        "times-missing",
+        found=f"{what}",
+        expected="The time of each phase in seconds.",
+        cause="The format keeps no phase times, or they were lost in a conversion.",
+        cure='Give times_s=[...], or lay a JSON beside the file, of the same name: {"times_s": [0, 12.5, 25]}.',
+    )
+
+
+def _thin(n_slices: int) -> tuple[str, ...]:
+    if n_slices >= 3:
+        return ()
+    text = f"The series has {n_slices} slices: maps and curves can be computed, 3-D growing and 3-D features cannot."
+    return (coded_warning("slab-too-thin", text),)
+
+
+def _from_nifti(path: Path, times_s: Sequence[float] | None, reading: Reading, name: str) -> DynamicSeries:
+    from spinekit.io.nifti import read_nifti, times_beside
+
+    content = read_nifti(path, reading=reading)
+    if content.values.ndim == 3:
+        _require_phases(1)
+    beside = times_beside(path) if times_s is None else None
+    times = times_s if times_s is not None else beside
+    if times is None:
+        raise _times_missing(
+            f"'{path.name}' has {content.values.shape[0]} phases and no times; its pixdim[4] is {content.step_s:g}, "
+            "which may be the time of a phase, TR, 0 or 1."
+        )
+    told = (*content.warnings, *_require_phases(content.values.shape[0]), *_thin(content.geometry.size[2]))
+    return DynamicSeries(
+        content.values,
+        np.asarray(times, dtype=np.float64),
+        content.geometry,
+        "times_s" if times_s is not None else "JSON beside the file",
+        told,
+        name=name,
+        sources={"file-00001": hash_file(path)},
+        record={"format": "NIfTI"},
+    )
+
+
+def _from_nifti_list(paths: list[Path], times_s: Sequence[float] | None, reading: Reading, name: str) -> DynamicSeries:
+    from spinekit.io.nifti import read_nifti
+
+    for path in paths:
+        if not path.is_file():
+            raise _missing(path)
+    if len(paths) == 1:
+        return _from_nifti(paths[0], times_s, reading, name)
+    if times_s is None:
+        raise _times_missing(f"{len(paths)} files were given as phases, without times.")
+    told: list[str] = list(_require_phases(len(paths)))
+    first = read_nifti(paths[0], reading=reading)
+    signal = np.empty((len(paths), *first.geometry.shape_zyx), dtype=np.float32)
+    for t, path in enumerate(paths):
+        content = first if t == 0 else read_nifti(path, reading=reading)
+        require_same_grid(content.geometry, first.geometry, names=(f"phase {t + 1}", "first phase"))
+        signal[t] = _single(content.values, path)
+        told += content.warnings
+    return DynamicSeries(
+        signal,
+        np.asarray(times_s, dtype=np.float64),
+        first.geometry,
+        "times_s",
+        tuple(dict.fromkeys((*told, *_thin(first.geometry.size[2])))),
+        name=name,
+        sources={f"file-{n:05d}": hash_file(p) for n, p in enumerate(paths, start=1)},
+        record={"format": "NIfTI, one file per phase"},
+    )
+
+
+def _from_nrrd(path: Path, times_s: Sequence[float] | None, name: str) -> DynamicSeries:
+    from spinekit.io.nrrd import read_nrrd
+
+    content = read_nrrd(path)
+    if content.values.ndim == 3:
+        _require_phases(1)
+    times = times_s if times_s is not None else content.times_s
+    if times is None:
+        raise _times_missing(f"The header of '{path.name}' tells no frame times in s or ms.")
+    series = DynamicSeries(
+        content.values,
+        np.asarray(times, dtype=np.float64),
+        content.geometry,
+        "times_s" if times_s is not None else "NRRD header",
+        (*_require_phases(content.values.shape[0]), *_thin(content.geometry.size[2])),
+        Acquisition(**content.protocol()),
+        name=name,
+        sources={"file-00001": hash_file(path)},
+        record={"format": "NRRD"},
+    )
+    bad = int(series.signal.size - np.isfinite(series.signal).sum())
+    if bad:
+        text = coded_warning("not-finite", f"{bad} values are NaN or infinite; they were kept.")
+        return replace(series, warnings=(*series.warnings, text))
+    return series

@@ -1,0 +1,145 @@
+"""Regions of interest and volumes as files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinekit.case import Roi, Volume
+from spinekit.errors import InputRefusedError
+from spinekit.geometry import Geometry, require_same_grid, to_sitk
+from spinekit.provenance import write_beside
+from spinekit.settings import Reading
+
+__all__ = ["read_roi", "write_roi", "write_volume"]
+
+PathLike = str | os.PathLike[str]
+
+
+def write_volume(volume: Volume, path: PathLike) -> Path:
+    """Write a volume as NIfTI or NRRD (by the suffix), float32; beside and renamed. The same volume gives the same bytes."""
+    import SimpleITK as sitk
+
+    image = to_sitk(np.asarray(volume.values, dtype=np.float32), volume.geometry)
+    with write_beside(path) as temporary:
+        sitk.WriteImage(image, str(temporary), useCompression=True)
+    return Path(path)
+
+
+def write_roi(roi: Roi, path: PathLike) -> Path:
+    """Write a region as a mask of 0 and 1 (uint8), NIfTI or NRRD by the suffix; beside and renamed.
+
+    Raises
+    ------
+    InputRefusedError
+        ``roi-empty``: an empty mask is not a region.
+    """
+    import SimpleITK as sitk
+
+    if not roi.mask.any():
+        raise _empty(f"The region '{roi.name}'")
+    with write_beside(path) as temporary:
+        sitk.WriteImage(to_sitk(roi.mask.astype(np.uint8), roi.geometry), str(temporary), useCompression=True)
+    return Path(path)
+
+
+def read_roi(
+    path: PathLike,
+    on: Geometry | None = None,
+    *,
+    label: int | None = None,
+    name: str = "lesion",
+    settings: Reading | None = None,
+) -> Roi:
+    """Read a region of interest from a mask image.
+
+    Parameters
+    ----------
+    path : path
+        NIfTI, NRRD (also .seg.nrrd with one segment per label), MetaImage.
+    on : Geometry, optional
+        The grid that the region must be on; it is never moved onto it.
+    label : int, optional
+        Which label; needed where the mask holds several.
+
+    Returns
+    -------
+    Roi
+
+    Raises
+    ------
+    InputRefusedError
+        ``roi-empty``, ``roi-too-small`` (one voxel or a line), ``roi-label-absent``,
+        ``roi-label-ambiguous``, ``format-unsupported`` (values that are no labels).
+    GridMismatchError
+        If its grid differs from `on`; both grids are in the message.
+    """
+    values, geometry = _labels(Path(path), settings or Reading())
+    present = [int(v) for v in np.unique(values) if v != 0]
+    what = f"'{Path(path).name}'"
+    if not present:
+        raise _empty(what)
+    if label is None and len(present) > 1:
+        raise InputRefusedError(
+            "roi-label-ambiguous",
+            found=f"{what} holds the labels {present}.",
+            expected="One label, or a choice.",
+            cause="Several structures were drawn in one file.",
+            cure="Choose with label=...",
+        )
+    chosen = present[0] if label is None else int(label)
+    if chosen not in present:
+        raise InputRefusedError(
+            "roi-label-absent",
+            found=f"{what} has no label {chosen}; it holds {present}.",
+            expected="A label that is in the mask.",
+            cause="The labels may have been renumbered on export.",
+            cure="Choose one of those that are there.",
+        )
+    roi = Roi(values == chosen, geometry, name, record={"method": "file", "label": chosen})
+    if on is not None:
+        require_same_grid(roi.geometry, on, names=("ROI", "series"))
+        roi = Roi(roi.mask, on, name, record=roi.record)
+    _require_extent(roi, what)
+    return roi
+
+
+def _labels(path: Path, reading: Reading) -> tuple[Any, Geometry]:
+    from spinekit.io.reading import read_volume
+
+    volume = read_volume(path, settings=reading)
+    values = np.asarray(volume.values)
+    if not np.isfinite(values).all() or (values != np.round(values)).any() or values.min() < 0:
+        raise InputRefusedError(
+            "format-unsupported",
+            found=f"'{path.name}' holds values between {np.nanmin(values):g} and {np.nanmax(values):g} that are no labels.",
+            expected="Whole numbers from 0.",
+            cause="It is an image, a probability map, or a mask resampled by interpolation.",
+            cure="Give the label image; turn a probability into a mask by an explicit threshold.",
+        )
+    return values.astype(np.int64), volume.geometry
+
+
+def _require_extent(roi: Roi, what: str) -> None:
+    extents = [box.stop - box.start for box in roi.box_zyx]
+    if sum(extent > 1 for extent in extents) < 2:
+        raise InputRefusedError(
+            "roi-too-small",
+            found=f"{what} holds {roi.n_voxels} voxels that span {' × '.join(str(e) for e in extents[::-1])}.",
+            expected="A region that extends in at least two directions.",
+            cause="A point or a measuring line was saved instead of the region.",
+            cure="Draw the region again.",
+        )
+
+
+def _empty(what: str) -> InputRefusedError:
+    return InputRefusedError(
+        "roi-empty",
+        found=f"{what} holds no voxel.",
+        expected="At least one voxel inside.",
+        cause="The segment was not filled, or the mask was exported before it was drawn.",
+        cure="Export the region again.",
+    )
