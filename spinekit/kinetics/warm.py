@@ -1,0 +1,22 @@
+"""Compile the kernels ahead of their first use, and say where they are kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["cache_state", "compile_kernels"]
+
+
+def compile_kernels() -> None:
+    """Compile, or load from the cache, the kernel of the maps; its types are fixed, so importing does it."""
+    from spinekit.kinetics import kernel
+
+    assert kernel.describe_blocks.signatures
+
+
+def cache_state() -> tuple[str, bool]:
+    """Return the folder of the compiled code, in words, and whether it holds the kernel."""
+    from spinekit.kinetics import kernel
+
+    folder = Path(kernel.describe_blocks.stats.cache_path)
+    return folder.parent.name + "/" + folder.name, any(folder.glob("kernel.describe_blocks*.nbc"))
