@@ -20,7 +20,7 @@ __all__ = ["FIRST_LESION_LABEL", "Lesion", "draw_lesion"]
 FIRST_LESION_LABEL = len(TISSUES)
 _MARROW = tuple(tissue_index(n) for n in ("red_marrow", "yellow_marrow", "basivertebral_vein", "haemangioma", "oedema"))
 _CORTEX = (tissue_index("cortex"),)
-_BEYOND = tuple(tissue_index(n) for n in ("fat", "muscle", "fibrous", "nerve", "viscera"))
+_BEYOND = tuple(tissue_index(n) for n in ("fat", "muscle", "fibrous", "interspinous", "nerve", "viscera"))
 
 
 @dataclass(frozen=True)
