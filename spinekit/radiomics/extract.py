@@ -9,10 +9,10 @@ import numpy as np
 
 from spinekit.case import Roi, Volume
 from spinekit.errors import InputRefusedError, coded_warning
-from spinekit.radiomics.conventions import prepare_as_pyradiomics
+from spinekit.radiomics.conventions import PyradiomicsRegion
 from spinekit.radiomics.discretisation import Discretisation, chosen_discretisation
 from spinekit.radiomics.feature_classes import TEXTURES, intensity_features, shape_features
-from spinekit.radiomics.ibsi_path import prepare_as_ibsi
+from spinekit.radiomics.ibsi_path import IbsiRegion
 from spinekit.radiomics.prepared import Prepared
 from spinekit.radiomics.recipe import FAMILIES, FLAT_FAMILIES, Recipe, families_asked, spacing_asked
 from spinekit.radiomics.regions import check_region, extents, usable_mask
@@ -39,6 +39,8 @@ def extract_features(
     resegment_range: tuple[float, float] | None = None,
     resegment_sigma: float | None = None,
     not_finite: str = "refuse",
+    log_sigma_mm: Sequence[float] = (),
+    wavelet: str = "",
     pyradiomics_settings: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Extract radiomic features of one region on any number of images.
@@ -75,6 +77,11 @@ def extract_features(
         What to do with voxels of the region where an image is NaN or infinite: refuse, or leave them
         out of that image's intensity mask, counted in ``n_excluded`` and warned of. Shape features
         always describe the whole region.
+    log_sigma_mm : sequence of float
+        Widths of Laplacian-of-Gaussian filters, mm; features of each filtered image are added. Pyradiomics path only.
+    wavelet : str
+        Name of a discrete wavelet, such as ``"coif1"``; features of its eight bands (four within slices, if
+        all aggregations are slice-wise) are added. Pyradiomics path only.
     pyradiomics_settings : mapping, optional
         Further settings by pyradiomics' names, such as ``normalize`` or ``voxelArrayShift``.
 
@@ -117,6 +124,8 @@ def extract_features(
         resegment_range=resegment_range,
         resegment_sigma=resegment_sigma,
         not_finite=not_finite,
+        log_sigma_mm=tuple(log_sigma_mm),
+        wavelet=wavelet,
         pyradiomics=pyradiomics_settings or {},
     )
     return _table(images, roi, recipe)
@@ -134,18 +143,40 @@ def _table(images: Mapping[str, Volume], roi: Roi, recipe: Recipe) -> pd.DataFra
             cure="Name at least one image.",
         )
     check_region(roi.mask, recipe, name=roi.name)
+    region = IbsiRegion(roi, recipe) if recipe.path == "ibsi" else PyradiomicsRegion(roi, recipe)
+    shapes = _Shapes(recipe)
     rows: list[dict[str, Any]] = []
     warnings: list[str] = list(roi.warnings)
     for name, volume in images.items():
         mask, found = usable_mask(volume, roi, recipe, name=name)
-        prepare = prepare_as_ibsi if recipe.path == "ibsi" else prepare_as_pyradiomics
-        prepared = prepare(volume, roi, mask, recipe)
-        warnings += [*found, *prepared.warnings, *_doubts(prepared, recipe, name)]
+        prepared = dict(region.prepare(volume, mask, name=name))
+        warnings += found
+        for prefix, one in prepared.items():
+            label = name if prefix == "original" else f"{name}, {prefix}"
+            warnings += [*one.warnings, *_doubts(one, recipe, label)]
         excluded = roi.n_voxels - int(np.count_nonzero(mask))
-        rows += [_row(name, prepared, recipe, aggregation, excluded) for aggregation in recipe.aggregations]
+        rows += [_row(name, prepared, recipe, shapes, aggregation, excluded) for aggregation in recipe.aggregations]
     table = pd.DataFrame(rows).set_index("image")
     table.attrs["warnings"] = tuple(dict.fromkeys(warnings))
     return table
+
+
+class _Shapes:
+    """Shape features by mask: most images of a region share one, and it takes longest."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._known: list[tuple[Prepared, str, dict[str, float]]] = []
+
+    def of(self, prepared: Prepared, family: str, asked: tuple[str, ...]) -> dict[str, float]:
+        for other, kind, values in self._known:
+            if kind == family and np.array_equal(other.shape_mask, prepared.shape_mask):
+                return values
+        values = shape_features(prepared, family, asked, dict(self._recipe.pyradiomics))
+        if self._recipe.path == "ibsi":
+            values = _with_sample_covariance(values, prepared)
+        self._known.append((prepared, family, values))
+        return values
 
 
 def _doubts(prepared: Prepared, recipe: Recipe, name: str) -> list[str]:
@@ -169,7 +200,10 @@ def _n_levels(prepared: Prepared) -> int:
     return int(np.unique(prepared.levels[prepared.mask]).size)
 
 
-def _row(name: str, prepared: Prepared, recipe: Recipe, aggregation: str, n_excluded: int) -> dict[str, Any]:
+def _row(
+    name: str, images: dict[str, Prepared], recipe: Recipe, shapes: _Shapes, aggregation: str, n_excluded: int
+) -> dict[str, Any]:
+    prepared = images["original"]
     row: dict[str, Any] = {
         "image": name,
         "path": recipe.path,
@@ -181,22 +215,22 @@ def _row(name: str, prepared: Prepared, recipe: Recipe, aggregation: str, n_excl
     }
     flat = extents(prepared.shape_mask)[0] == 1 and not aggregation.startswith("3D")
     families = recipe.families or dict.fromkeys(FLAT_FAMILIES if flat else FAMILIES, ())
-    for family, asked in families.items():
-        for feature, value in _family(prepared, recipe, family, asked, aggregation).items():
-            row[f"original_{family}_{feature}"] = value
+    for prefix, image in images.items():
+        for family, asked in families.items():
+            if family.startswith("shape"):
+                found = shapes.of(image, family, asked) if prefix == "original" else {}
+            else:
+                found = _intensity(image, recipe, family, asked, aggregation)
+            row |= {f"{prefix}_{family}_{feature}": value for feature, value in found.items()}
     return row
 
 
-def _family(
+def _intensity(
     prepared: Prepared, recipe: Recipe, family: str, asked: tuple[str, ...], aggregation: str
 ) -> dict[str, float]:
-    settings = dict(recipe.pyradiomics)
-    if family.startswith("shape"):
-        values = shape_features(prepared, family, asked, settings)
-        return _with_sample_covariance(values, prepared) if recipe.path == "ibsi" else values
     if not prepared.mask.any():
         return dict.fromkeys(_names(family, asked), float("nan"))
-    values = intensity_features(prepared, family, asked, settings, aggregation=aggregation)
+    values = intensity_features(prepared, family, asked, dict(recipe.pyradiomics), aggregation=aggregation)
     inside = prepared.values[prepared.mask]
     constant = bool(inside.min() == inside.max())
     if family == "firstorder":

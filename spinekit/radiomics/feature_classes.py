@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spinekit.radiomics.mesh import area_and_volume, diameters
 from spinekit.radiomics.prepared import Prepared
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["TEXTURES", "intensity_features", "shape_features"]
+__all__ = ["TEXTURES", "intensity_features", "shape_features", "silence"]
 
 TEXTURES = ("glcm", "glrlm", "glszm", "gldm", "ngtdm")
 
@@ -39,18 +40,44 @@ class _GivenLevels:
         return levels
 
 
+class _FastMesh:
+    """Replaces the measuring of the mesh in pyradiomics' class of 3-D shape; the formulas stay its own."""
+
+    inputImage: Any
+    inputMask: Any
+
+    def _initSegmentBasedCalculation(self) -> None:
+        import SimpleITK as sitk
+
+        spacing = self.inputImage.GetSpacing()[::-1]
+        self.pixelSpacing = np.array(spacing)
+        self.maskArray = np.pad(sitk.GetArrayFromImage(self.inputMask) == 1, 1)
+        self.labelledVoxelCoordinates = np.nonzero(self.maskArray)
+        self.SurfaceArea, self.Volume = area_and_volume(self.maskArray, spacing)
+        self.diameters = diameters(self.maskArray, spacing)
+        points = np.stack(self.labelledVoxelCoordinates, axis=-1) * self.pixelSpacing
+        points -= points.mean(axis=0)
+        points /= np.sqrt(len(points))
+        covariance = np.einsum("ni,nj->ij", points, points)
+        self.eigenValues = np.linalg.eigvals(covariance)
+        self.eigenValues[(self.eigenValues < 0) & (self.eigenValues > -1e-10)] = 0.0  # a flat region, but for rounding
+        self.eigenValues.sort()
+
+
 @cache
 def _class_of(family: str) -> Any:
     from radiomics import getFeatureClasses
 
     base = getFeatureClasses()[family]
-    if family.startswith("shape"):
+    if family == "shape2D":
         return base
-    return type(base.__name__, (_GivenLevels, base), {"__module__": base.__module__})
+    return type(
+        base.__name__, (_FastMesh if family == "shape" else _GivenLevels, base), {"__module__": base.__module__}
+    )
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
+def silence() -> Iterator[None]:
     """Keep pyradiomics from printing; its remarks on equal features and empty angles are known."""
     import radiomics  # noqa: F401  its import sets the level of the log that is set here
 
@@ -89,7 +116,7 @@ def shape_features(
     """Return the shape features of the morphological mask, family ``shape`` or ``shape2D``, by short name."""
     mask = _image(prepared.shape_mask, prepared.spacing_mm)
     flat = {"force2D": True, "force2Ddimension": 0} if family == "shape2D" else {}
-    with _silence():
+    with silence():
         return _run(family, asked, mask, mask, {**settings, **flat})
 
 
@@ -126,7 +153,7 @@ def intensity_features(
         return _mean_over_slices(prepared, family, asked, chosen)
     image = _image(prepared.values, prepared.spacing_mm)
     mask = _image(prepared.mask, prepared.spacing_mm)
-    with _silence():
+    with silence():
         return _run(family, asked, image, mask, {**chosen, "levels": prepared.levels})
 
 
@@ -134,7 +161,7 @@ def _mean_over_slices(
     prepared: Prepared, family: str, asked: tuple[str, ...], settings: Mapping[str, Any]
 ) -> dict[str, float]:
     rows = []
-    with _silence():
+    with silence():
         for z in np.flatnonzero(prepared.mask.any(axis=(1, 2))):
             part = slice(int(z), int(z) + 1)
             image = _image(prepared.values[part], prepared.spacing_mm)

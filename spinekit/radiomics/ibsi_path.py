@@ -12,6 +12,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,15 +21,15 @@ from scipy import ndimage
 from spinekit.case import Roi, Volume
 from spinekit.errors import coded_warning
 from spinekit.geometry import Geometry
-from spinekit.radiomics.discretisation import ibsi_levels, require_few_levels
+from spinekit.radiomics.discretisation import FixedBinWidth, ibsi_levels, require_few_levels
 from spinekit.radiomics.prepared import Prepared
 from spinekit.radiomics.recipe import Recipe
-from spinekit.radiomics.regions import bounding_box, check_region, filled_values
+from spinekit.radiomics.regions import Box, bounding_box, check_region, filled_values
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ibsi_grid", "interpolate", "prepare_as_ibsi", "resegmented"]
+__all__ = ["IbsiRegion", "ibsi_grid", "interpolate", "resegmented"]
 
 ORDERS = {"nearest": 0, "linear": 1, "cubic": 3}
 MARGIN_VOXEL = 24  # a cubic B-spline's pole is 0.268: what lies 24 voxels away weighs 2e-14
@@ -68,14 +69,14 @@ def _positions(geometry: Geometry, grid: Geometry) -> tuple[NDArray[np.float64],
 
 
 def interpolate(
-    values: NDArray[Any], geometry: Geometry, grid: Geometry, *, order: int, box: tuple[slice, slice, slice]
+    values: NDArray[Any], geometry: Geometry, grid: Geometry, *, order: int, box: Box
 ) -> NDArray[np.float64]:
     """Interpolate an image at the voxels of `grid` that lie in `box`; beyond the edge the nearest voxel counts.
 
     Parameters
     ----------
     values : ndarray of shape (Z, Y, X)
-        Finite values on `geometry`.
+        Values on `geometry`; a NaN or infinite voxel counts as its nearest finite neighbour.
     geometry, grid : Geometry
         Old grid, and new grid from `ibsi_grid`.
     order : {0, 1, 3}
@@ -93,20 +94,18 @@ def interpolate(
     ends = starts + step * (np.array(counts) - 1)
     low = np.clip(np.floor(starts).astype(int) - MARGIN_VOXEL, 0, None)
     high = np.minimum(np.ceil(ends).astype(int) + MARGIN_VOXEL + 1, values.shape)
-    crop = np.asarray(values[tuple(slice(a, b) for a, b in zip(low, high, strict=True))], dtype=np.float64)
+    crop = filled_values(values[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]).astype(np.float64)
     return np.asarray(
         ndimage.affine_transform(crop, step, offset=starts - low, output_shape=counts, order=order, mode="nearest")
     )
 
 
-def _new_mask(
-    mask: NDArray[np.bool_], geometry: Geometry, grid: Geometry, box: tuple[slice, slice, slice]
-) -> NDArray[np.bool_]:
+def _new_mask(mask: NDArray[np.bool_], geometry: Geometry, grid: Geometry, box: Box) -> NDArray[np.bool_]:
     part = interpolate(mask.astype(np.float64), geometry, grid, order=1, box=box)
     return np.asarray(part >= 0.5 - WHOLE_TOLERANCE)
 
 
-def _box_on(mask: NDArray[np.bool_], geometry: Geometry, grid: Geometry) -> tuple[slice, slice, slice]:
+def _box_on(mask: NDArray[np.bool_], geometry: Geometry, grid: Geometry) -> Box:
     """Return the part of the new grid that can hold the region."""
     first, step = _positions(geometry, grid)
     edges = []
@@ -134,53 +133,57 @@ def resegmented(values: NDArray[np.float64], mask: NDArray[np.bool_], recipe: Re
     return kept
 
 
-def prepare_as_ibsi(volume: Volume, roi: Roi, usable: NDArray[np.bool_], recipe: Recipe) -> Prepared:
-    """Prepare one image as IBSI prescribes; parameters and errors as in `prepare_as_pyradiomics`."""
-    geometry = volume.geometry
-    if recipe.spacing_mm is None:
-        box = bounding_box(roi.mask)
-        values = np.asarray(volume.values[box], dtype=np.float64)
-        shape_mask, finite, spacing = roi.mask[box], usable[box], geometry.spacing_mm
-    else:
-        grid = ibsi_grid(geometry, recipe.spacing_mm)
-        box = _box_on(roi.mask, geometry, grid)
-        values = interpolate(filled_values(volume.values), geometry, grid, order=ORDERS[recipe.interpolation], box=box)
-        shape_mask = _new_mask(roi.mask, geometry, grid, box)
-        finite = shape_mask & _new_mask(usable, geometry, grid, box)
-        spacing = grid.spacing_mm
-        check_region(shape_mask, recipe, name=roi.name, when=" after resampling")
-    if recipe.round_intensities:
-        values = np.round(values)
-    mask = resegmented(values, finite, recipe)
-    return _in_levels(values, mask, shape_mask, spacing, recipe, volume.name)
+class IbsiRegion:
+    """A region on the grid that features are taken on; parameters and errors as of `PyradiomicsRegion`."""
 
+    def __init__(self, roi: Roi, recipe: Recipe) -> None:
+        self.roi, self.recipe = roi, recipe
+        if recipe.spacing_mm is None:
+            self.grid, self.box = roi.geometry, bounding_box(roi.mask)
+            self.mask = roi.mask[self.box]
+        else:
+            self.grid = ibsi_grid(roi.geometry, recipe.spacing_mm)
+            self.box = _box_on(roi.mask, roi.geometry, self.grid)
+            self.mask = _new_mask(roi.mask, roi.geometry, self.grid, self.box)
+            check_region(self.mask, recipe, name=roi.name, when=" after resampling")
+        self.shape_mask = np.ascontiguousarray(self.mask[bounding_box(self.mask)])
 
-def _in_levels(
-    values: NDArray[np.float64],
-    mask: NDArray[np.bool_],
-    shape_mask: NDArray[np.bool_],
-    spacing_mm: tuple[float, float, float],
-    recipe: Recipe,
-    name: str,
-) -> Prepared:
-    warnings: tuple[str, ...] = ()
-    levels = np.zeros(mask.shape, dtype=np.int64)
-    lower = None if recipe.resegment_range is None else recipe.resegment_range[0]
-    if mask.any():
-        require_few_levels(values[mask], recipe.discretisation, name=name)
-        levels[mask] = ibsi_levels(values[mask], recipe.discretisation, lower_bound=lower)
-    if lower is None and getattr(recipe.discretisation, "start", 0) is None:
-        text = (
-            f"{name}: bins of fixed width start at the region's smallest intensity, which differs from patient to "
-            "patient; IBSI advises a start of your own, FixedBinWidth(..., start=...), or a re-segmentation range."
+    def prepare(self, volume: Volume, usable: NDArray[np.bool_], *, name: str) -> Iterator[tuple[str, Prepared]]:
+        """Yield the image with its prefix, ``original``; as `PyradiomicsRegion.prepare`."""
+        recipe, geometry = self.recipe, volume.geometry
+        finite = self.mask
+        if recipe.spacing_mm is None:
+            values = np.asarray(volume.values[self.box], dtype=np.float64)
+            finite = usable[self.box]
+        else:
+            order = ORDERS[recipe.interpolation]
+            values = interpolate(np.asarray(volume.values), geometry, self.grid, order=order, box=self.box)
+            if usable is not self.roi.mask:
+                finite = self.mask & _new_mask(usable, geometry, self.grid, self.box)
+        if recipe.round_intensities:
+            values = np.round(values)
+        mask = resegmented(values, finite, recipe)
+        levels = np.zeros(mask.shape, dtype=np.int64)
+        lower = None if recipe.resegment_range is None else recipe.resegment_range[0]
+        if mask.any():
+            require_few_levels(values[mask], recipe.discretisation, name=name)
+            levels[mask] = ibsi_levels(values[mask], recipe.discretisation, lower_bound=lower)
+        box = bounding_box(mask if mask.any() else self.mask)
+        crops = [np.ascontiguousarray(part[box]) for part in (values, mask, levels)]
+        yield (
+            "original",
+            Prepared(
+                crops[0], crops[1], crops[2], self.shape_mask, self.grid.spacing_mm, _doubtful_start(recipe, name)
+            ),
         )
-        warnings = (coded_warning("bins-start-at-minimum", text),)
-    box = bounding_box(mask) if mask.any() else bounding_box(shape_mask)
-    return Prepared(
-        values=np.ascontiguousarray(values[box]),
-        mask=np.ascontiguousarray(mask[box]),
-        levels=np.ascontiguousarray(levels[box]),
-        shape_mask=np.ascontiguousarray(shape_mask[bounding_box(shape_mask)]),
-        spacing_mm=spacing_mm,
-        warnings=warnings,
+
+
+def _doubtful_start(recipe: Recipe, name: str) -> tuple[str, ...]:
+    bins = recipe.discretisation
+    if not isinstance(bins, FixedBinWidth) or bins.start is not None or recipe.resegment_range is not None:
+        return ()
+    text = (
+        f"{name}: bins of fixed width start at the region's smallest intensity, which differs from patient to "
+        "patient; IBSI advises a start of your own, FixedBinWidth(..., start=...), or a re-segmentation range."
     )
+    return (coded_warning("bins-start-at-minimum", text),)

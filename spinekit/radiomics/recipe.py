@@ -20,6 +20,8 @@ FAMILIES = ("shape", "firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm")
 FLAT_FAMILIES = ("shape2D", "firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm")
 AGGREGATIONS = ("3D_avg", "3D_comb", "2_5D_avg", "2_5D_comb", "2D_avg", "2D_comb")
 INTERPOLATIONS = {"pyradiomics": ("bspline", "linear", "nearest"), "ibsi": ("linear", "cubic", "nearest")}
+LOG_MARGIN_SIGMA = 16.0  # ITK's recursive Gaussian falls off like exp(-1.7 x / sigma)
+WAVELET_MARGIN_VOXEL = 40  # longer than any discrete wavelet in common use
 PYRADIOMICS_KEYS = (
     "normalize", "normalizeScale", "removeOutliers", "resegmentRange", "resegmentMode", "resegmentShape",
     "voxelArrayShift", "distances", "gldm_a", "symmetricalGLCM", "weightingNorm", "padDistance",
@@ -71,6 +73,8 @@ class Recipe:
     resegment_range: tuple[float, float] | None = None
     resegment_sigma: float | None = None
     not_finite: str = "refuse"
+    log_sigma_mm: tuple[float, ...] = ()
+    wavelet: str = ""
     pyradiomics: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -87,6 +91,7 @@ class Recipe:
         object.__setattr__(self, "interpolation", chosen)
         object.__setattr__(self, "pyradiomics", MappingProxyType(dict(self.pyradiomics)))
         self._check_path()
+        self._check_filters()
         if self.resegment_sigma is not None and not 0 < self.resegment_sigma < np.inf:
             raise _out_of_range(
                 f"resegment_sigma is {self.resegment_sigma!r}.",
@@ -102,7 +107,11 @@ class Recipe:
                 "resegment_sigma": self.resegment_sigma is not None,
                 "FixedBinWidth(start=...)": getattr(self.discretisation, "start", None) is not None,
             },
-            "ibsi": {"pyradiomics_settings": bool(self.pyradiomics)},
+            "ibsi": {
+                "pyradiomics_settings": bool(self.pyradiomics),
+                "log_sigma_mm": bool(self.log_sigma_mm),  # the filters of IBSI-2 are defined otherwise
+                "wavelet": bool(self.wavelet),
+            },
         }[self.path]
         for name in (name for name, used in other.items() if used):
             raise InputRefusedError(
@@ -112,8 +121,39 @@ class Recipe:
                 cause="The two paths prepare images differently and have choices of their own.",
                 cure="Use path='ibsi', or pyradiomics_settings= for the pyradiomics path."
                 if self.path == "pyradiomics"
-                else "Leave pyradiomics_settings out, or use path='pyradiomics'.",
+                else f"Leave {name} out, or use path='pyradiomics'.",
             )
+
+    def _check_filters(self) -> None:
+        import pywt
+
+        if not all(0 < sigma < np.inf for sigma in self.log_sigma_mm):
+            raise _out_of_range(
+                f"log_sigma_mm is {self.log_sigma_mm!r}.", "Widths above zero, mm.", "Use for example (2.0, 4.0)."
+            )
+        if self.wavelet:
+            one_of(self.wavelet, pywt.wavelist(kind="discrete"), what="The wavelet")
+
+    @property
+    def filters(self) -> bool:
+        """Whether filtered images are asked for."""
+        return bool(self.log_sigma_mm or self.wavelet)
+
+    def filter_window(
+        self, box: tuple[slice, slice, slice], shape: tuple[int, ...], spacing_zyx_mm: tuple[float, float, float]
+    ) -> tuple[slice, slice, slice]:
+        """Return the part of an image on which filters give, within `box`, the values of the whole image.
+
+        An axis on which the margin would reach the edge is taken whole, since filters then feel the
+        edge (or, for wavelets, the opposite one).
+        """
+        widest = max(self.log_sigma_mm, default=0.0)
+        window = []
+        for part, n, spacing in zip(box, shape, spacing_zyx_mm, strict=True):
+            margin = max(int(np.ceil(LOG_MARGIN_SIGMA * widest / spacing)), WAVELET_MARGIN_VOXEL)
+            inner = part.start - margin > 0 and part.stop + margin < n
+            window.append(slice(part.start - margin, part.stop + margin) if inner else slice(0, n))
+        return window[0], window[1], window[2]
 
     @property
     def slice_wise(self) -> bool:

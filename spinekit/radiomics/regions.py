@@ -9,22 +9,31 @@ from scipy import ndimage
 
 from spinekit.case import Roi, Volume
 from spinekit.errors import InputRefusedError, coded_warning
-from spinekit.geometry import require_same_grid
+from spinekit.geometry import Geometry, require_same_grid
 from spinekit.radiomics.recipe import Recipe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["bounding_box", "check_region", "extents", "filled_values", "usable_mask"]
+__all__ = ["Box", "bounding_box", "check_region", "extents", "filled_values", "sub_grid", "usable_mask"]
+
+Box = tuple[slice, slice, slice]
 
 
-def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
+def bounding_box(mask: NDArray[np.bool_]) -> Box:
     """Return the smallest box (slices along z, y, x) that holds a mask with at least one voxel."""
     edges = []
     for axis in range(3):
         inside = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
         edges.append(slice(int(inside[0]), int(inside[-1]) + 1))
     return edges[0], edges[1], edges[2]
+
+
+def sub_grid(grid: Geometry, box: Box) -> Geometry:
+    """Return the grid of a part of an array; slices along z, y, x with whole bounds."""
+    size = tuple(b.stop - b.start for b in box)[::-1]
+    origin = grid.index_to_mm([b.start for b in box][::-1])
+    return Geometry((size[0], size[1], size[2]), grid.spacing_mm, tuple(origin.tolist()), grid.direction)
 
 
 def extents(mask: NDArray[np.bool_]) -> tuple[int, int, int]:
