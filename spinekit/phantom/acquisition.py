@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from spinekit.geometry import Geometry
+from spinekit.kinetics.signal import spgr_signal
 from spinekit.phantom.anatomy import Anatomy
-from spinekit.phantom.contrast import BloodCurve, spoiled_gradient_echo
+from spinekit.phantom.contrast import BloodCurve
 from spinekit.phantom.lesions import FIRST_LESION_LABEL, Lesion
 from spinekit.phantom.protocol import Protocol
 from spinekit.phantom.randomness import SmoothField, stream
@@ -108,8 +109,12 @@ def dynamic_signals(protocol: Protocol, blood: BloodCurve, times_s: Any) -> Any:
         visible = tissue.density * (1.0 - protocol.fat_suppression * tissue.fat)
         t1 = tissue.t1_s[int(protocol.field_strength_t > 2.0)]
         rows.append(
-            spoiled_gradient_echo(
-                content, t1_s=t1, density=visible, tr_s=protocol.tr_ms / 1000.0, flip_deg=protocol.flip_deg
+            spgr_signal(
+                content,
+                t1_s=t1,
+                s0=visible,
+                repetition_time_s=protocol.tr_ms / 1000.0,
+                flip_angle_deg=protocol.flip_deg,
             )
         )
     return np.array(rows)

@@ -1,4 +1,4 @@
-"""Contrast agent over time, in closed form: blood curve, extended Tofts tissue, spoiled gradient echo.
+"""Contrast agent over time, in closed form: blood curve and extended Tofts tissue.
 
 Written in closed form, not with the convolution that `spinekit.kinetics` fits with, so that a fit
 that returns the simulated parameters has not merely inverted its own code.
@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["RELAXIVITY_PER_MM_S", "BloodCurve", "spoiled_gradient_echo"]
+from spinekit.kinetics.aif import BIEXPONENTIAL
 
-RELAXIVITY_PER_MM_S = 4.5  # gadolinium chelate in plasma at 37 °C, 1.5 to 3 T, rounded
+__all__ = ["BloodCurve"]
+
+_FAST = BIEXPONENTIAL["fast"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class BloodCurve:
         Duration of the injection.
     dose_mmol_per_kg : float
     amplitudes_kg_per_l, rates_per_min : tuple of float
-        Fast curve of METHOD: a 92.0 and 6.4 kg/L, m 5.3 and 0.016 1/min.
+        Lang's fast curve.
 
     Examples
     --------
@@ -43,8 +45,8 @@ class BloodCurve:
     arrival_s: float
     injection_s: float = 5.0
     dose_mmol_per_kg: float = 0.1
-    amplitudes_kg_per_l: tuple[float, float] = (92.0, 6.4)
-    rates_per_min: tuple[float, float] = (5.3, 0.016)
+    amplitudes_kg_per_l: tuple[float, float] = (_FAST[0], _FAST[1])
+    rates_per_min: tuple[float, float] = (_FAST[2], _FAST[3])
 
     def concentration(self, times_s: Any) -> Any:
         """Return the concentration in the artery in mM, float64, shape of `times_s`."""
@@ -86,33 +88,3 @@ class BloodCurve:
         """Return the running mean over the injection of the function whose integral from 0 is given."""
         width = self.injection_s / 60.0
         return (integral(np.maximum(t, 0.0)) - integral(np.maximum(t - width, 0.0))) / width
-
-
-def spoiled_gradient_echo(concentration_mm: Any, *, t1_s: Any, density: Any, tr_s: float, flip_deg: float) -> Any:
-    """Return the signal of a spoiled gradient echo, per unit of equilibrium signal.
-
-    Parameters
-    ----------
-    concentration_mm : ndarray of shape (..., T)
-        Contrast agent, mM.
-    t1_s, density : float or ndarray of shape (...)
-        T1 before contrast, s, and equilibrium signal (with T2* decay in it).
-    tr_s, flip_deg : float
-        Repetition time in s, flip angle in degrees.
-
-    Returns
-    -------
-    ndarray of shape (..., T), float64
-        density sin(a) (1 - E) / (1 - E cos(a)), E = exp(-TR (1/T1 + r1 C)).
-
-    Examples
-    --------
-    >>> rest = spoiled_gradient_echo([0.0, 1.0], t1_s=1.0, density=1.0, tr_s=0.005, flip_deg=15.0)
-    >>> bool(rest[1] > 2.5 * rest[0])
-    True
-    """
-    rate = 1.0 / np.asarray(t1_s, dtype=np.float64)[..., None] + RELAXIVITY_PER_MM_S * np.asarray(concentration_mm)
-    decay = np.exp(-tr_s * rate)
-    flip = np.deg2rad(flip_deg)
-    scale = np.asarray(density, dtype=np.float64)[..., None] * np.sin(flip)
-    return scale * (1.0 - decay) / (1.0 - decay * np.cos(flip))

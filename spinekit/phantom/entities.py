@@ -8,10 +8,12 @@ sizes, shares, relaxation times and textures.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from math import gamma
 
 import numpy as np
 
-__all__ = ["DIAGNOSES", "ENTITIES", "Entity", "draw_rates", "entity_named"]
+__all__ = ["DIAGNOSES", "ENTITIES", "LARGEST_VE", "Entity", "draw_rates", "entity_named"]
 
 DIAGNOSES: tuple[str, ...] = ("metastasis", "primary")
 LANG_2017 = "Lang 2017, doi 10.1016/j.acra.2016.12.014"
@@ -115,7 +117,8 @@ ENTITIES: tuple[Entity, ...] = (
     ),
 )  # fmt: skip
 
-RATE_CORRELATION = 0.15  # of log Ktrans and log kep over patients; ours, the paper gives none
+RATE_CORRELATION = 0.3  # of Ktrans and kep over patients, before they are made positive; ours, the paper gives none
+LARGEST_VE = 0.9  # extravascular extracellular share of a tumour; a draw beyond it is repeated
 
 
 def entity_named(name: str) -> Entity:
@@ -132,18 +135,32 @@ def entity_named(name: str) -> Entity:
     raise KeyError(f"There is no entity '{name}'; there are {', '.join(e.name for e in ENTITIES)}.")
 
 
-def _lognormal(mean: float, sd: float, normal: float) -> float:
-    """Return the log-normal value of the given mean and SD at a standard normal deviate."""
-    spread = np.log1p((sd / mean) ** 2)
-    return float(np.exp(np.log(mean) - 0.5 * spread + np.sqrt(spread) * normal))
+@lru_cache(maxsize=64)
+def _weibull(mean: float, sd: float) -> tuple[float, float]:
+    """Return the scale and shape of the Weibull distribution of a mean and SD."""
+    from scipy.optimize import brentq
+
+    def excess(shape: float) -> float:
+        return gamma(1.0 + 2.0 / shape) / gamma(1.0 + 1.0 / shape) ** 2 - 1.0 - (sd / mean) ** 2
+
+    shape = float(brentq(excess, 0.5, 50.0))
+    return mean / gamma(1.0 + 1.0 / shape), shape
 
 
 def draw_rates(rng: np.random.Generator, entity: Entity) -> tuple[float, float]:
-    """Draw Ktrans and kep (1/min) of one patient, log-normal with the entity's means and SDs.
+    """Draw Ktrans and kep (1/min) of one patient, Weibull with the entity's means and SDs.
 
-    Rates are positive, so a log-normal distribution carries the published mean and SD without the
-    truncation that a normal one would need.
+    Rates are positive and the published means and SDs leave little room for skew; a Weibull
+    distribution carries both exactly, where a normal one would have to be cut at zero.
     """
-    first, second = rng.normal(size=2)
-    second = RATE_CORRELATION * first + np.sqrt(1.0 - RATE_CORRELATION**2) * second
-    return _lognormal(*entity.ktrans_per_min, float(first)), _lognormal(*entity.kep_per_min, float(second))
+    from scipy.special import log_ndtr
+
+    while True:
+        first, second = rng.normal(size=2)
+        second = RATE_CORRELATION * first + np.sqrt(1.0 - RATE_CORRELATION**2) * second
+        drawn = []
+        for (mean, sd), normal in zip((entity.ktrans_per_min, entity.kep_per_min), (first, second), strict=True):
+            scale, shape = _weibull(mean, sd)
+            drawn.append(scale * float(-log_ndtr(-normal)) ** (1.0 / shape))
+        if drawn[0] <= LARGEST_VE * drawn[1]:
+            return drawn[0], drawn[1]

@@ -9,6 +9,7 @@ import numpy as np
 
 from spinekit.case import Roi, Volume
 from spinekit.geometry import Geometry
+from spinekit.kinetics.signal import spgr_signal
 from spinekit.phantom.acquisition import (
     Scan,
     coil,
@@ -19,7 +20,7 @@ from spinekit.phantom.acquisition import (
     spin_echo_signals,
     voxel_positions,
 )
-from spinekit.phantom.contrast import BloodCurve, spoiled_gradient_echo
+from spinekit.phantom.contrast import BloodCurve
 from spinekit.phantom.motion import moved, padded
 from spinekit.phantom.patient import Patient
 from spinekit.phantom.protocol import Protocol
@@ -129,10 +130,14 @@ def _add_lesions(
             lesion, *voxel_positions(grid, mask), core=inside, strong=protocol.field_strength_t > 2.0
         )
         content = blood.tissue(times_s, ktrans_per_min=own.ktrans, kep_per_min=own.kep, vp=own.vp)
-        bright = spoiled_gradient_echo(
-            content, t1_s=own.t1_s, density=own.density, tr_s=protocol.tr_ms / 1000.0, flip_deg=protocol.flip_deg
+        bright = spgr_signal(
+            content.T,
+            t1_s=own.t1_s,
+            s0=own.density,
+            repetition_time_s=protocol.tr_ms / 1000.0,
+            flip_angle_deg=protocol.flip_deg,
         )
-        images[:, mask] += (bright * part[:, None]).T.astype(np.float32)
+        images[:, mask] += (bright * part).astype(np.float32)
         values = np.array([own.ktrans, own.ktrans / own.kep, own.vp, 1.0 / own.t1_s, np.ones_like(own.t1_s)])
         truth[:, mask] = np.where(inside, values, truth[:, mask] + values * part)
 

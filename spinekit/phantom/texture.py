@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spinekit.phantom.entities import Entity
+from spinekit.phantom.entities import LARGEST_VE, Entity
 from spinekit.phantom.randomness import SmoothField
 
 if TYPE_CHECKING:
@@ -76,13 +76,15 @@ class Texture:
         t1, t2 = 0.06 * mixture + 0.35 * dead, 0.16 * mixture + 0.6 * dead - 0.5 * mineral
         if entity.texture in ("septa", "rings"):
             depth = 1.0 if entity.texture == "septa" else 1.5
-            vessels, t2 = vessels + depth * (wall - 0.4), t2 - 0.7 * (wall - 0.4)
-        vessels, washout = np.exp(vessels), np.exp(washout)
-        chosen = core if core.any() else np.ones_like(core)
+            vessels, washout = vessels + depth * (wall - 0.4), washout + 0.8 * depth * (wall - 0.4)
+            t2 = t2 - 0.7 * (wall - 0.4)
+        if not core.any():  # too small to fill half of any voxel: the mean over what there is
+            core = np.ones_like(core)
+        ktrans = _with_mean(np.exp(vessels), lesion.ktrans_per_min, core)
         return Interior(
-            ktrans=lesion.ktrans_per_min * vessels / vessels[chosen].mean(),
-            kep=lesion.kep_per_min * washout / washout[chosen].mean(),
-            vp=lesion.vp * vessels / vessels[chosen].mean(),
+            ktrans=ktrans,
+            kep=_fast_enough(np.exp(washout), ktrans, lesion.kep_per_min, core),
+            vp=_with_mean(np.exp(vessels), lesion.vp, core),
             t1_s=entity.t1_s[int(strong)] * np.exp(t1),
             t2_s=entity.t2_s * np.exp(t2),
             density=entity.density * (1.0 - 0.55 * mineral),
@@ -92,6 +94,20 @@ class Texture:
         if self.core == 0.0:
             return np.zeros_like(mixture)
         return np.clip((self.core + 0.10 * mixture - lesion.radius_at(x, y, z)) / 0.12 + 0.5, 0.0, 1.0)
+
+
+def _with_mean(values: Any, mean: float, core: Any) -> Any:
+    return values * (mean / values[core].mean())
+
+
+def _fast_enough(values: Any, ktrans: Any, mean: float, core: Any) -> Any:
+    """Return kep with the given mean over the core, nowhere so slow that ve would exceed `LARGEST_VE`."""
+    kep = values
+    for _ in range(20):
+        kep = np.maximum(_with_mean(kep, mean, core), ktrans / LARGEST_VE)
+        if abs(kep[core].mean() / mean - 1.0) < 1e-6:
+            break
+    return kep
 
 
 def _share_above(field: Any, share: float) -> Any:

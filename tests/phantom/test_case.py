@@ -8,8 +8,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from spinekit.case import resample_to
 from spinekit.errors import InputRefusedError
+from spinekit.kinetics.signal import spgr_signal
 from spinekit.phantom import SimulatedCase, simulate_case
-from spinekit.phantom.contrast import spoiled_gradient_echo
 
 SMALL = (64, 64, 8)
 
@@ -92,12 +92,11 @@ def test_a_voxel_of_pure_lesion_follows_the_closed_form(clean: SimulatedCase) ->
         for t in times
     ]
     content = truth["vp"] * np.interp(times, fine, blood) + truth["ktrans"] * np.array(leaked)
-    expected = spoiled_gradient_echo(
+    expected = spgr_signal(
         content,
         t1_s=truth["t1"],
-        density=1.0,
-        tr_s=protocol.repetition_time_ms / 1000,
-        flip_deg=protocol.flip_angle_deg,
+        repetition_time_s=protocol.repetition_time_ms / 1000,
+        flip_angle_deg=protocol.flip_angle_deg,
     )
 
     assert_allclose(

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from spinekit.phantom.contrast import RELAXIVITY_PER_MM_S, BloodCurve, spoiled_gradient_echo
+from spinekit.kinetics.signal import spgr_signal
+from spinekit.kinetics.tofts import extended_tofts
+from spinekit.phantom.contrast import BloodCurve
 from spinekit.phantom.entities import DIAGNOSES, ENTITIES, draw_rates, entity_named
 from spinekit.phantom.protocol import HOSPITALS
 
@@ -58,8 +60,8 @@ def test_kep_and_the_wash_out_slope_go_together_as_published(hospital: str) -> N
     for name in ("myeloma", "lytic_metastasis", "lymphoma"):
         drawn = rates_of(name, 400)
         content = BLOOD.tissue(times, ktrans_per_min=drawn[:, 0], kep_per_min=drawn[:, 1], vp=np.full(400, 0.012))
-        signal = spoiled_gradient_echo(
-            content, t1_s=1.5, density=1.0, tr_s=protocol.tr_ms / 1000, flip_deg=protocol.flip_deg
+        signal = spgr_signal(
+            content, t1_s=1.5, repetition_time_s=protocol.tr_ms / 1000, flip_angle_deg=protocol.flip_deg
         )
         early = signal[:, times == 67.0][:, 0]
         kep.extend(drawn[:, 1])
@@ -108,7 +110,9 @@ def test_before_the_bolus_there_is_nothing() -> None:
     assert not BLOOD.tissue(early, ktrans_per_min=0.1, kep_per_min=0.5, vp=0.02).any()
 
 
-def test_a_spoiled_gradient_echo_at_90_degrees_is_a_saturation_recovery() -> None:
-    signal = spoiled_gradient_echo([0.0, 2.0], t1_s=0.8, density=3.0, tr_s=0.1, flip_deg=90.0)
+def test_the_fitting_room_s_convolution_agrees_with_the_closed_form() -> None:
+    rates = {"ktrans_per_min": 0.11, "kep_per_min": 0.9, "vp": 0.02}
 
-    assert_allclose(signal, 3.0 * (1.0 - np.exp(-0.1 * np.array([1 / 0.8, 1 / 0.8 + 2 * RELAXIVITY_PER_MM_S]))))
+    found = extended_tofts(BLOOD.concentration(FINE_S), FINE_S, **rates)
+
+    assert_allclose(found, BLOOD.tissue(FINE_S, **rates), atol=1e-5)
