@@ -1,5 +1,6 @@
 """Radiomic features of a region: by pyradiomics' conventions or by IBSI's, with every choice stated."""
 
+from spinekit.radiomics.cases import extract_cases
 from spinekit.radiomics.discretisation import Discretisation, FixedBinCount, FixedBinWidth
 from spinekit.radiomics.extract import extract_features
 from spinekit.radiomics.ibsi_conformity import IBSI_CONFIGURATIONS, compare_with_reference, ibsi_conformity
@@ -11,6 +12,7 @@ __all__ = [
     "FixedBinCount",
     "FixedBinWidth",
     "compare_with_reference",
+    "extract_cases",
     "extract_features",
     "ibsi_conformity",
     "values_by_tag",

@@ -33,15 +33,21 @@ INTERPOLATORS = {"bspline": "sitkBSpline", "linear": "sitkLinear", "nearest": "s
 def pyradiomics_levels(
     values: NDArray[Any], mask: NDArray[np.bool_], discretisation: Discretisation, *, name: str
 ) -> NDArray[np.int64]:
-    """Return grey levels from 1 inside `mask` by pyradiomics' own binning, 0 outside; both of shape (Z, Y, X)."""
+    """Return grey levels from 1 inside `mask` by pyradiomics' own bin edges, 0 outside; both of shape (Z, Y, X)."""
     from radiomics import imageoperations
 
     if not mask.any():
         return np.zeros(mask.shape, dtype=np.int64)
     require_few_levels(values[mask], discretisation, name=name)
+    inside = values[mask]
+    ends = np.array([inside.min(), inside.max()], dtype=values.dtype)  # all that the edges depend on
     if isinstance(discretisation, FixedBinCount):
-        return np.asarray(imageoperations.binImage(values, mask, binCount=discretisation.count)[0])
-    return np.asarray(imageoperations.binImage(values, mask, binWidth=discretisation.width)[0])
+        edges = imageoperations.getBinEdges(ends, binCount=discretisation.count)
+    else:
+        edges = imageoperations.getBinEdges(ends, binWidth=discretisation.width)
+    levels = np.zeros(mask.shape, dtype=np.int64)
+    levels[mask] = np.digitize(inside, edges)
+    return levels
 
 
 class PyradiomicsRegion:

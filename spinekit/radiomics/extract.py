@@ -184,20 +184,16 @@ def _doubts(prepared: Prepared, recipe: Recipe, name: str) -> list[str]:
     if not prepared.mask.any():
         return [coded_warning("roi-empty", f"{name}: no voxel of the region has a value; its features are NaN.")]
     inside = prepared.values[prepared.mask]
-    if inside.min() == inside.max():
+    if prepared.constant:
         text = f"{name}: all {inside.size} voxels have the value {float(inside[0]):g}; texture is NaN."
         return [coded_warning("roi-constant", text)]
-    if _n_levels(prepared) == 1:
+    if prepared.grey_levels.size == 1:
         fate = "NaN" if recipe.path == "ibsi" else "what pyradiomics sets for a flat region"
         text = (
             f"{name}: {recipe.discretisation.describe()} puts all {inside.size} voxels in one bin; texture is {fate}."
         )
         return [coded_warning("one-grey-level", text)]
     return []
-
-
-def _n_levels(prepared: Prepared) -> int:
-    return int(np.unique(prepared.levels[prepared.mask]).size)
 
 
 def _row(
@@ -231,11 +227,9 @@ def _intensity(
     if not prepared.mask.any():
         return dict.fromkeys(_names(family, asked), float("nan"))
     values = intensity_features(prepared, family, asked, dict(recipe.pyradiomics), aggregation=aggregation)
-    inside = prepared.values[prepared.mask]
-    constant = bool(inside.min() == inside.max())
     if family == "firstorder":
-        return _first_order(values, recipe, constant=constant)
-    if family in TEXTURES and (constant or (recipe.path == "ibsi" and _n_levels(prepared) == 1)):
+        return _first_order(values, recipe, constant=prepared.constant)
+    if family in TEXTURES and (prepared.constant or (recipe.path == "ibsi" and prepared.grey_levels.size == 1)):
         return dict.fromkeys(values, float("nan"))
     return values
 

@@ -34,10 +34,10 @@ class _GivenLevels:
     maskArray: NDArray[np.bool_]
 
     def _applyBinning(self, matrix: NDArray[Any]) -> NDArray[Any]:
-        levels = self.settings["levels"]
-        self.coefficients["grayLevels"] = np.unique(levels[self.maskArray])
-        self.coefficients["Ng"] = int(self.coefficients["grayLevels"][-1])
-        return levels
+        levels, occurring = self.settings["levels"]
+        self.coefficients["grayLevels"] = occurring
+        self.coefficients["Ng"] = int(occurring[-1])
+        return np.asarray(levels)
 
 
 class _FastMesh:
@@ -106,7 +106,7 @@ def _run(family: str, asked: tuple[str, ...], image: Any, mask: Any, settings: M
     for name in asked:
         worker.enableFeatureByName(name)
     if family == "firstorder":
-        worker.discretizedImageArray = settings["levels"]
+        worker.discretizedImageArray = settings["levels"][0]
     return {name: float(value) for name, value in worker.execute().items()}
 
 
@@ -154,7 +154,7 @@ def intensity_features(
     image = _image(prepared.values, prepared.spacing_mm)
     mask = _image(prepared.mask, prepared.spacing_mm)
     with silence():
-        return _run(family, asked, image, mask, {**chosen, "levels": prepared.levels})
+        return _run(family, asked, image, mask, {**chosen, "levels": (prepared.levels, prepared.grey_levels)})
 
 
 def _mean_over_slices(
@@ -167,5 +167,6 @@ def _mean_over_slices(
             image = _image(prepared.values[part], prepared.spacing_mm)
             mask = _image(prepared.mask[part], prepared.spacing_mm)
             levels = np.ascontiguousarray(prepared.levels[part])
-            rows.append(_run(family, asked, image, mask, {**settings, "levels": levels}))
+            given = levels, np.unique(levels[prepared.mask[part]])
+            rows.append(_run(family, asked, image, mask, {**settings, "levels": given}))
         return {name: float(np.nanmean([row[name] for row in rows])) for name in rows[0]}

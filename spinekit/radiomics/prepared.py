@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,3 +40,14 @@ class Prepared:
     shape_mask: NDArray[Any]
     spacing_mm: tuple[float, float, float]
     warnings: tuple[str, ...] = ()
+
+    @cached_property
+    def grey_levels(self) -> NDArray[Any]:
+        """The levels that occur inside the mask, rising."""
+        return np.unique(self.levels[self.mask])
+
+    @cached_property
+    def constant(self) -> bool:
+        """Whether all intensities inside the mask are one."""
+        inside = self.values[self.mask]
+        return bool(inside.size and inside.min() == inside.max())
