@@ -1,0 +1,121 @@
+"""Notice that a region has run out of the lesion, and cut it at a neck."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from spinekit.errors import coded_warning
+
+__all__ = ["Neck", "border_share", "cut_at_neck", "find_neck", "leak_warnings", "reaches_radius"]
+
+JUMP_FACTOR = 1.5  # growth of volume over 10 % more tolerance that counts as a jump
+WEAK_CONTRAST = 0.35  # of log-likeness across the border: the inside is then hardly told from the outside
+NECK_SHARE = 0.15  # of the volume beyond a neck that counts as a leak
+BORDER_SHARE = 0.02  # of the region's voxels on the image's edge
+
+
+@dataclass(frozen=True)
+class Neck:
+    """A narrow place: `part` is what lies beyond it as seen from the seeds, `width_mm` at most how wide it is."""
+
+    part: Any
+    share: float
+    width_mm: float
+
+
+def border_share(mask: Any) -> float:
+    """Return the share of the region's voxels that lie on the edge of the image in the plane."""
+    total = int(mask.sum())
+    edge = int(mask[:, 0].sum() + mask[:, -1].sum() + mask[:, 1:-1, 0].sum() + mask[:, 1:-1, -1].sum())
+    return edge / total if total else 0.0
+
+
+def find_neck(mask: Any, seeds_zyx: list[tuple[int, int, int]], spacing_mm: Any) -> Neck | None:
+    """Return the widest narrow place that separates a good part of the region from the seeds; None if there is none.
+
+    The region is shrunk until it falls apart; parts that hold no seed and are large enough lie beyond a
+    neck. Seeds are taken to the nearest voxel that is left.
+    """
+    places = np.nonzero(mask)
+    box = tuple(slice(max(0, int(p.min()) - 1), int(p.max()) + 2) for p in places)
+    inside = mask[box]
+    seeds = [tuple(c - b.start for c, b in zip(s, box, strict=True)) for s in seeds_zyx]
+    depth = ndimage.distance_transform_edt(np.pad(inside, 1), sampling=spacing_mm)[1:-1, 1:-1, 1:-1]
+    thinnest = min(spacing_mm)
+    for radius in np.arange(1, 5) * max(thinnest, 1.0):
+        core = depth > radius
+        labels, n = ndimage.label(core)
+        if n == 0:
+            return None
+        if n == 1:
+            continue
+        own = {_nearest_label(labels, seed, spacing_mm) for seed in seeds if inside[seed]}
+        nearest = ndimage.distance_transform_edt(labels == 0, sampling=spacing_mm, return_distances=False,
+                                                 return_indices=True)  # fmt: skip
+        territory = np.where(inside, labels[tuple(nearest)], 0)
+        beyond = inside & ~np.isin(territory, sorted(own))
+        share = float(beyond.sum() / inside.sum())
+        if share >= NECK_SHARE:
+            part = np.zeros_like(mask)
+            part[box] = beyond
+            return Neck(part, share, 2 * float(radius))
+    return None
+
+
+def _nearest_label(labels: Any, seed: tuple[int, ...], spacing_mm: Any) -> int:
+    places = np.argwhere(labels)
+    distance = (((places - np.asarray(seed)) * np.asarray(spacing_mm)) ** 2).sum(axis=1)
+    return int(labels[tuple(places[distance.argmin()])])
+
+
+def cut_at_neck(mask: Any, neck: Neck, seeds_zyx: list[tuple[int, int, int]]) -> Any:
+    """Return the region without what lies beyond the neck; only what still hangs together with a seed stays."""
+    labels, _ = ndimage.label(mask & ~neck.part)
+    kept = {int(labels[s]) for s in seeds_zyx} - {0}
+    return np.isin(labels, sorted(kept))
+
+
+def leak_warnings(
+    *, capped_at_ml: float | None, reaches_radius_mm: float | None, edge: float, jump: float, contrast: float,
+    neck: Neck | None, cut: bool,
+) -> list[str]:  # fmt: skip
+    """Return what is suspicious about a region, in words."""
+    told = []
+    if capped_at_ml is not None:
+        text = f"Growing was stopped at the volume cap of {capped_at_ml:.0f} ml: the region has probably leaked."
+        told.append(coded_warning("leak-volume-cap", text))
+    if reaches_radius_mm is not None:
+        text = f"The region reaches the radius of {reaches_radius_mm:.0f} mm around the seeds and was cut off there."
+        told.append(coded_warning("leak-radius", text))
+    if edge > BORDER_SHARE:
+        text = f"{100 * edge:.0f} % of the region's voxels lie on the edge of the image: it may have leaked."
+        told.append(coded_warning("leak-border", text))
+    if jump > JUMP_FACTOR:
+        text = (
+            f"With 10 % more tolerance the volume becomes {jump:.1f} times as large: the region is about to leak, or "
+            "already has. Lower the tolerance, or place a background seed."
+        )
+        told.append(coded_warning("leak-jump", text))
+    if contrast < WEAK_CONTRAST:
+        text = (
+            f"The border is weak (contrast {contrast:.2f}, usually above {WEAK_CONTRAST}): inside and outside look "
+            "alike, and the region has probably leaked. Check it slice by slice."
+        )
+        told.append(coded_warning("leak-weak-border", text))
+    if neck is not None:
+        done = "and was cut off" if cut else "; cut_leaks=True cuts it off"
+        text = f"{100 * neck.share:.0f} % of the region hang on a neck of at most {neck.width_mm:.0f} mm {done}."
+        told.append(coded_warning("leak-neck", text.replace(" ;", ";")))
+    return told
+
+
+def reaches_radius(mask: Any, seeds_zyx: list[tuple[int, int, int]], spacing_mm: Any, radius_mm: float) -> bool:
+    """Whether some voxel of the region lies within one voxel of the radius limit."""
+    places = np.argwhere(mask)
+    steps = [((places - np.asarray(s)) * np.asarray(spacing_mm)) for s in seeds_zyx]
+    nearest = np.min([np.sqrt((d**2).sum(axis=1)) for d in steps], axis=0)
+    return bool(nearest.max() > radius_mm - max(spacing_mm)) if len(nearest) else False
