@@ -96,12 +96,12 @@ ENTITIES: tuple[Entity, ...] = (
         several=0.4, heterogeneity=0.15, texture="plain", matrix=0.0, age=(54.0, 15.0), source=LANG_2017,
     ),
     Entity(
-        "chordoma", "primary", 0.06, (0.125, 0.032), (0.22, 0.07), False,
+        "chordoma", "primary", 0.06, (0.125, 0.032), (0.25, 0.07), False,
         t1_s=(1.50, 1.85), t2_s=0.200, density=0.95, radius_mm=(13.0, 21.0), soft_tissue=0.75, posterior=0.02,
         several=0.0, heterogeneity=0.30, texture="septa", matrix=0.0, age=(57.0, 12.0),
     ),
     Entity(
-        "chondrosarcoma", "primary", 0.05, (0.120, 0.032), (0.22, 0.08), False,
+        "chondrosarcoma", "primary", 0.05, (0.120, 0.032), (0.25, 0.08), False,
         t1_s=(1.45, 1.80), t2_s=0.180, density=0.92, radius_mm=(13.0, 21.0), soft_tissue=0.75, posterior=0.35,
         several=0.0, heterogeneity=0.25, texture="rings", matrix=0.12, age=(48.0, 14.0),
     ),
@@ -118,7 +118,8 @@ ENTITIES: tuple[Entity, ...] = (
 )  # fmt: skip
 
 RATE_CORRELATION = 0.3  # of Ktrans and kep over patients, before they are made positive; ours, the paper gives none
-LARGEST_VE = 0.9  # extravascular extracellular share of a tumour; a draw beyond it is repeated
+LARGEST_VE = 0.95  # extravascular extracellular share of any voxel of a tumour
+LARGEST_MEAN_VE = 0.75  # of a tumour; a draw beyond it is repeated
 
 
 def entity_named(name: str) -> Entity:
@@ -162,5 +163,5 @@ def draw_rates(rng: np.random.Generator, entity: Entity) -> tuple[float, float]:
         for (mean, sd), normal in zip((entity.ktrans_per_min, entity.kep_per_min), (first, second), strict=True):
             scale, shape = _weibull(mean, sd)
             drawn.append(scale * float(-log_ndtr(-normal)) ** (1.0 / shape))
-        if drawn[0] <= LARGEST_VE * drawn[1]:
+        if drawn[0] <= LARGEST_MEAN_VE * drawn[1]:
             return drawn[0], drawn[1]

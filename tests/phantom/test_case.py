@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -10,6 +13,8 @@ from spinekit.case import resample_to
 from spinekit.errors import InputRefusedError
 from spinekit.kinetics.signal import spgr_signal
 from spinekit.phantom import SimulatedCase, simulate_case
+from spinekit.phantom.entities import ENTITIES
+from spinekit.provenance import hash_array
 
 SMALL = (64, 64, 8)
 
@@ -193,3 +198,23 @@ def test_other_numbers_of_phases_work(n_phases: int) -> None:
 
     assert case.series.n_phases == n_phases
     assert 1 <= case.n_baseline < n_phases
+
+
+def test_another_process_gives_the_same_bits(case: SimulatedCase) -> None:
+    code = (
+        "from spinekit.phantom import simulate_case; from spinekit.provenance import hash_array;"
+        f"c = simulate_case(4, size={SMALL}); print(hash_array(c.series.signal), hash_array(c.t2.values))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120).stdout
+
+    assert told.split() == [hash_array(case.series.signal), hash_array(case.t2.values)]
+
+
+@pytest.mark.parametrize("entity", [entity.name for entity in ENTITIES])
+def test_no_disease_leaves_the_physical_range(entity: str) -> None:
+    case = simulate_case(6, size=(48, 48, 6), entity=entity)
+    ve, vp = case.ve.within(case.lesion), case.vp.within(case.lesion)
+
+    assert 0.0 < ve.min() <= ve.max() < 1.0
+    assert 0.0 < vp.min() <= vp.max() < 0.5
+    assert_allclose(case.kep.within(case.lesion).mean(), case.kinetics["kep"], rtol=1e-4)
