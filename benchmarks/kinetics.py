@@ -1,4 +1,4 @@
-"""How far is computing six maps from merely reading the phases and writing six maps?
+"""Hold computing six maps against merely reading the phases and writing six maps.
 
 Prints, for two sizes of series, the time of `parameter_maps` as a multiple of one compiled pass that reads
 the ten phases and writes six maps (same number of threads, both allocate what they write), with plain numpy
@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -88,10 +89,10 @@ def main() -> None:
     for shape in ((24, 320, 320), (40, 512, 512)):
         signal = 100 + 50 * np.random.default_rng(7).random((10, *shape), dtype=np.float32)
         series = DynamicSeries(signal, TIMES_S, Geometry(shape[::-1], (1, 1, 3)), "benchmark")
-        base = seconds(lambda flat=signal.reshape(10, -1): one_pass(flat))
-        six = seconds(lambda series=series: parameter_maps(series, 2, names=SIX))
-        all_ten = seconds(lambda series=series: parameter_maps(series, 2))
-        numpy_s = seconds(lambda flat=signal.reshape(10, -1): plain_numpy(flat), repeats=1)
+        base = seconds(partial(one_pass, signal.reshape(10, -1)))
+        six = seconds(partial(parameter_maps, series, 2, names=SIX))
+        all_ten = seconds(partial(parameter_maps, series, 2))
+        numpy_s = seconds(partial(plain_numpy, signal.reshape(10, -1)), repeats=1)
         sys.stdout.write(
             f"(10, {', '.join(map(str, shape))}): one pass {1e3 * base:.1f} ms; six maps {six / base:.2f} passes; "
             f"all ten maps {all_ten / base:.2f}; plain numpy {numpy_s / base:.0f}\n"

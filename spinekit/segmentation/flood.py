@@ -26,61 +26,82 @@ MATRICES, VECTORS = types.float32[:, :, ::1], types.float32[:, ::1]
 
 
 @numba.njit(error_model="numpy", fastmath=FAST)
-def _distance(signal: Any, z: int, y: int, x: int, means: Any, whiten: Any, model: int, part: Any) -> Any:
-    """Return the root mean square of the whitened difference of one voxel's curve from a model's mean."""
-    n_phases = signal.shape[0]
-    for t in range(n_phases):
-        part[t] = signal[t, z, y, x] - means[model, t]
-    total = np.float32(0.0)
-    for k in range(n_phases):
-        line = np.float32(0.0)
-        for t in range(k + 1):  # the whitening matrix is lower triangular
-            line += whiten[model, k, t] * part[t]
-        total += line * line
-    return np.sqrt(total / n_phases)
+def _row_distances(
+    signal: Any, z: int, y: int, left: int, means: Any, whiten: Any, n_front: int, part: Any, out: Any
+) -> None:
+    """Write the distance of each voxel of one row from the nearest foreground model.
+
+    The distance is the root mean square of the whitened difference of curves; NaN where it is not finite or
+    a background model is nearer. Whole rows, because the phases of one voxel lie megabytes apart.
+    """
+    n_phases, n = signal.shape[0], out.size
+    for model in range(means.shape[0]):
+        total, line = part[n_phases], part[n_phases + 1]
+        for t in range(n_phases):
+            row, mean = signal[t, z, y, left : left + n], means[model, t]
+            for x in range(n):
+                part[t, x] = row[x] - mean
+        for x in range(n):
+            total[x] = 0.0
+        for k in range(n_phases):
+            for x in range(n):
+                line[x] = 0.0
+            for t in range(k + 1):  # the whitening matrix is lower triangular
+                w, one = whiten[model, k, t], part[t]
+                for x in range(n):
+                    line[x] += w * one[x]
+            for x in range(n):
+                total[x] += line[x] * line[x]
+        share = np.float32(1.0) / np.float32(n_phases)
+        for x in range(n):
+            total[x] = np.sqrt(total[x] * share)
+        if model == 0:
+            for x in range(n):
+                out[x] = total[x]
+        elif model < n_front:
+            for x in range(n):
+                out[x] = total[x] if total[x] < out[x] else out[x]
+        else:
+            for x in range(n):
+                out[x] = np.float32(np.nan) if total[x] < out[x] else out[x]
 
 
-@numba.njit(error_model="numpy", fastmath=FAST)
-def _log_likeness(signal: Any, z: int, y: int, x: int, means: Any, whiten: Any, n_front: int, part: Any) -> Any:
-    """Return log(distance + 0.3) to the nearest foreground model; NaN where a background model is nearer."""
-    best = np.float32(np.inf)
-    for model in range(n_front):
-        d = _distance(signal, z, y, x, means, whiten, model, part)
-        if d - d != 0.0:  # NaN or infinite
-            return np.float32(np.nan)
-        best = min(best, d)
-    for model in range(n_front, means.shape[0]):
-        if _distance(signal, z, y, x, means, whiten, model, part) < best:
-            return np.float32(np.nan)
-    return np.log(np.minimum(best, np.float32(HIGHEST)) + np.float32(LOWEST))
+@numba.njit(error_model="numpy")
+def _restore_seeds(seeds: Any, likeness: Any, value: float) -> None:
+    """Give the seeds the likeness of distance 0, over what computing their rows wrote there."""
+    for s in range(seeds.shape[0]):
+        likeness[seeds[s, 0], seeds[s, 1], seeds[s, 2]] = value
 
 
 @numba.njit(
     types.Tuple((types.int64, types.int64))(
-        SIGNAL, VECTORS, MATRICES, types.int64, types.int64[:, ::1], types.float64[::1], types.float64, types.int64,
-        types.uint8[:, :, ::1], types.float32[:, :, ::1], types.int32[::1],
+        SIGNAL, types.int64[::1], VECTORS, MATRICES, types.int64, types.int64[:, ::1], types.float64[::1],
+        types.float64, types.int64, types.uint8[:, :, ::1], types.float32[:, :, ::1], types.int32[::1],
     ),
     nogil=True, cache=True, error_model="numpy", fastmath=FAST,
 )  # fmt: skip
 def flood(
-    signal: Any,  # (T, Z, Y, X)
+    signal: Any,  # (T, Z, Y, X), the whole series
+    corner: Any,  # (3,): where the box of `level` begins in it
     means: Any,  # (M, T): foreground models first
     whiten: Any,  # (M, T, T)
     n_front: int,
-    seeds: Any,  # (S, 3): z, y, x
+    seeds: Any,  # (S, 3): z, y, x within the box
     spacing_mm: Any,  # z, y, x
     max_radius_mm: float,  # from the nearest seed
     max_voxels: int,
-    level: Any,  # (Z, Y, X), filled with UNREACHED
-    likeness: Any,  # (Z, Y, X), written where reached
+    level: Any,  # (Z', Y', X'), filled with UNREACHED
+    likeness: Any,  # (Z', Y', X'), written where reached
     order: Any,  # (N,): flat indices of reached voxels, in the order in which they were met
 ) -> tuple[int, int]:
     """Fill `level` and `likeness`; return the number of voxels met and the level at which the cap was reached.
 
-    The second number is LEVELS if the flood ended by itself.
+    The second number is LEVELS if the flood ended by itself. `likeness` is log(distance + 0.3).
     """
     n_z, n_y, n_x = level.shape
-    log_low, part = np.log(LOWEST), np.empty(signal.shape[0], np.float32)
+    log_low = np.log(LOWEST)
+    part = np.empty((signal.shape[0] + 2, n_x), np.float32)
+    known = np.zeros((n_z, n_y), np.bool_)
     follow = np.empty(order.size, np.int32)  # linked list of voxels waiting at each level
     head = np.full(LEVELS, -1, np.int32)
     met, taken = 0, 0
@@ -89,7 +110,6 @@ def flood(
         z, y, x = seeds[s, 0], seeds[s, 1], seeds[s, 2]
         if level[z, y, x] == UNREACHED:
             level[z, y, x] = 0
-            likeness[z, y, x] = np.float32(log_low)
             order[met] = (z * n_y + y) * n_x + x
             follow[met] = head[0]
             head[0] = met
@@ -100,6 +120,7 @@ def flood(
             head[now] = follow[slot]
             taken += 1
             if taken > max_voxels:
+                _restore_seeds(seeds, likeness, log_low)
                 return met, now
             flat = order[slot]
             z, y, x = flat // (n_y * n_x), flat // n_x % n_y, flat % n_x
@@ -109,26 +130,31 @@ def flood(
                 c = x + (1 if side == 4 else (-1 if side == 5 else 0))
                 if a < 0 or b < 0 or c < 0 or a >= n_z or b >= n_y or c >= n_x or level[a, b, c] != UNREACHED:
                     continue
+                if not known[a, b]:
+                    known[a, b] = True
+                    _row_distances(
+                        signal, a + corner[0], b + corner[1], corner[2], means, whiten, n_front, part, likeness[a, b]
+                    )
                 near = np.inf
                 for s in range(seeds.shape[0]):
                     dz = (a - seeds[s, 0]) * spacing_mm[0]
                     dy = (b - seeds[s, 1]) * spacing_mm[1]
                     dx = (c - seeds[s, 2]) * spacing_mm[2]
                     near = min(near, dz * dz + dy * dy + dx * dx)
-                value = np.float32(np.nan)
-                if near <= limit:
-                    value = _log_likeness(signal, a, b, c, means, whiten, n_front, part)
-                if value - value != 0.0:  # NaN: outside, undefined, or nearer to a background seed
+                distance = likeness[a, b, c]
+                if near > limit or distance - distance != 0.0:  # too far, not finite, nearer to a background seed
                     level[a, b, c] = BLOCKED
                     continue
-                own = int(np.ceil((np.log(max(np.exp(value) - LOWEST, 1e-6)) - log_low) / LOG_STEP))
+                distance = min(max(distance, np.float32(1e-6)), np.float32(HIGHEST))
+                own = int(np.ceil((np.log(distance) - log_low) / LOG_STEP))
                 reach = min(max(own, now), LEVELS - 1)
                 level[a, b, c] = reach
-                likeness[a, b, c] = value
+                likeness[a, b, c] = np.log(distance + np.float32(LOWEST))
                 order[met] = (a * n_y + b) * n_x + c
                 follow[met] = head[reach]
                 head[reach] = met
                 met += 1
+    _restore_seeds(seeds, likeness, log_low)
     return met, LEVELS
 
 

@@ -13,7 +13,7 @@ from spinekit.errors import InputRefusedError
 from spinekit.geometry import Geometry
 from spinekit.segmentation.cleanup import close_mm, fill_holes, keep_components_of, keep_largest
 from spinekit.segmentation.flood import LEVELS
-from spinekit.segmentation.leaks import border_share, cut_at_neck, find_neck, leak_warnings, reaches_radius
+from spinekit.segmentation.leaks import Neck, border_share, cut_at_neck, find_neck, leak_warnings, reaches_radius
 from spinekit.segmentation.likeness import model_of, models_of
 from spinekit.segmentation.one_image import confidence_mask, enhancement_image, threshold_mask
 from spinekit.segmentation.tolerance import Flooded, flood_from, level_of, tolerance_of
@@ -124,18 +124,15 @@ def grow_region(
         grown = _by_curve(signal, geometry, front, back, tolerance, limits)
     else:
         grown = _on_one_image(signal, geometry, front, back, method, tolerance, limits, n_baseline)
-    points = [seed.zyx for seed in front]
-    mask = _cleaned(grown.mask, points, geometry, fill, closing_mm, largest_component)
-    if not mask.any():
-        raise _failed(front, grown.tolerance)
-    neck = find_neck(mask, points, geometry.spacing_zyx_mm)
-    if neck is not None and cut_leaks:
-        mask = cut_at_neck(mask, neck, points)
+    mask, corner, neck = _finish(grown, front, geometry, fill, closing_mm, largest_component, cut_leaks)
+    points = [(s.zyx[0] - corner[0], s.zyx[1] - corner[1], s.zyx[2] - corner[2]) for s in front]
     reached = reaches_radius(mask, points, geometry.spacing_zyx_mm, limits.max_radius_mm)
+    whole = np.zeros(geometry.shape_zyx, dtype=bool)
+    whole[tuple(slice(o, o + n) for o, n in zip(corner, mask.shape, strict=True))] = mask
     warnings = leak_warnings(
         capped_at_ml=limits.max_volume_ml if grown.capped else None,
         reaches_radius_mm=limits.max_radius_mm if reached else None,
-        edge=border_share(mask),
+        edge=border_share(whole),
         jump=grown.jump,
         contrast=grown.contrast,
         neck=neck,
@@ -160,7 +157,7 @@ def grow_region(
         **grown.history,
         "simulated": simulated,
     }
-    return Roi(mask, geometry, name, tuple(warnings), record)
+    return Roi(whole, geometry, name, tuple(warnings), record)
 
 
 def _signal_of(series: DynamicSeries | Volume) -> tuple[Any, Geometry, bool]:
@@ -172,7 +169,7 @@ def _signal_of(series: DynamicSeries | Volume) -> tuple[Any, Geometry, bool]:
 def _seeds_of(seeds: Iterable[SeedLike], background: Iterable[SeedLike]) -> tuple[list[Seed], list[Seed]]:
     def as_seed(given: SeedLike, behind: bool) -> Seed:
         if isinstance(given, Seed):
-            return Seed(*given.ijk, background=given.background or behind)
+            return Seed(given.i, given.j, given.k, given.background or behind)
         values = [int(v) for v in given]
         if len(values) != 3 or any(v != g for v, g in zip(values, given, strict=True)):
             raise InputRefusedError(
@@ -182,7 +179,7 @@ def _seeds_of(seeds: Iterable[SeedLike], background: Iterable[SeedLike]) -> tupl
                 cause="It may be a position in mm.",
                 cure="Turn mm into an index with series.geometry.mm_to_index().",
             )
-        return Seed(*values, background=behind)
+        return Seed(values[0], values[1], values[2], behind)
 
     every = [as_seed(s, False) for s in seeds] + [as_seed(s, True) for s in background]
     front, back = [s for s in every if not s.background], [s for s in every if s.background]
@@ -243,14 +240,13 @@ def _by_curve(
 ) -> Grown:
     means, whitening, n_front = models_of(signal, geometry, [*front, *back])
     box = _box_around(front, geometry, limits.max_radius_mm)
-    corner = np.array([b.start for b in box])
-    part = np.ascontiguousarray(signal[(slice(None), *box)])
     flooded = flood_from(
-        part,
+        signal,
+        box,
         means,
         whitening,
         n_front,
-        np.array([s.zyx for s in front]) - corner,
+        [s.zyx for s in front],
         geometry.spacing_zyx_mm,
         max_radius_mm=limits.max_radius_mm,
         max_voxels=max(1, int(limits.max_volume_ml * 1000 / geometry.voxel_volume_mm3)),
@@ -347,15 +343,29 @@ def _contrast(image: Any, mask: Any) -> float:
     return float(abs(np.median(inside) - np.median(image[outer].astype(np.float64))) / spread)
 
 
-def _cleaned(
-    mask: Any, points: list[tuple[int, int, int]], geometry: Geometry, fill: bool, closing_mm: float, largest: bool
-) -> Any:
-    if closing_mm > 0:
-        mask = close_mm(mask, closing_mm, geometry.spacing_zyx_mm)
-    if fill:
-        mask = fill_holes(mask)
-    mask = keep_components_of(mask, points)
-    return keep_largest(mask) if largest else mask
+def _finish(
+    grown: Grown, front: list[Seed], geometry: Geometry, fill: bool, closing_mm: float, largest: bool, cut: bool
+) -> tuple[Any, tuple[int, ...], Neck | None]:
+    """Clean up within the box of what has grown; return the mask of the box, its corner, and a neck if there is one."""
+    if not grown.mask.any():
+        raise _failed(front, grown.tolerance)
+    margin = 2 + (int(np.ceil(closing_mm / min(geometry.spacing_mm))) if closing_mm > 0 else 0)
+    corner, shape = [], []
+    for axis, n in enumerate(geometry.shape_zyx):
+        filled = np.flatnonzero(grown.mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        low = max(0, min(int(filled[0]), *(s.zyx[axis] for s in front)) - margin)
+        high = min(n, max(int(filled[-1]), *(s.zyx[axis] for s in front)) + margin + 1)
+        corner.append(low)
+        shape.append(high - low)
+    mask = grown.mask[tuple(slice(o, o + n) for o, n in zip(corner, shape, strict=True))]
+    points = [(s.zyx[0] - corner[0], s.zyx[1] - corner[1], s.zyx[2] - corner[2]) for s in front]
+    mask = close_mm(mask, closing_mm, geometry.spacing_zyx_mm) if closing_mm > 0 else mask
+    mask = keep_components_of(fill_holes(mask) if fill else mask, points)
+    mask = keep_largest(mask) if largest else mask
+    if not mask.any():
+        raise _failed(front, grown.tolerance)
+    neck = find_neck(mask, points, geometry.spacing_zyx_mm)
+    return (cut_at_neck(mask, neck, points) if neck is not None and cut else mask), tuple(corner), neck
 
 
 def _failed(front: list[Seed], tolerance: float) -> InputRefusedError:

@@ -50,17 +50,19 @@ class Flooded:
 
 
 def flood_from(
-    signal: Any, means: Any, whitening: Any, n_front: int, seeds_zyx: Any, spacing_zyx_mm: Any, *,
-    max_radius_mm: float, max_voxels: int,
+    signal: Any, box: tuple[slice, ...], means: Any, whitening: Any, n_front: int, seeds_zyx: Any,
+    spacing_zyx_mm: Any, *, max_radius_mm: float, max_voxels: int,
 ) -> Flooded:  # fmt: skip
     """Flood from seeds within a box of `signal` (T, Z, Y, X); see `spinekit.segmentation.flood.flood`."""
-    shape = signal.shape[1:]
+    shape = tuple(b.stop - b.start for b in box)
+    corner = np.array([b.start for b in box], dtype=np.int64)
     level = np.full(shape, UNREACHED, dtype=np.uint8)
     likeness = np.empty(shape, dtype=np.float32)
     order = np.empty(level.size, dtype=np.int32)
-    seeds = np.ascontiguousarray(seeds_zyx, dtype=np.int64)
+    seeds = np.ascontiguousarray(np.asarray(seeds_zyx, dtype=np.int64) - corner)
     met, end = flood(
-        signal, means, whitening, n_front, seeds, np.asarray(spacing_zyx_mm, dtype=np.float64),
+        np.ascontiguousarray(signal), corner, means, whitening, n_front, seeds,
+        np.asarray(spacing_zyx_mm, dtype=np.float64),
         float(max_radius_mm), int(max_voxels), level, likeness, order,
     )  # fmt: skip
     table = np.zeros((6, LEVELS))
