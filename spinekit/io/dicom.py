@@ -92,13 +92,11 @@ def _too_few(n_phases: int) -> InputRefusedError:
     )
 
 
-def _decide_times(
-    ordered: Ordered, times_s: Sequence[float] | None, n_phases: int
-) -> tuple[np.ndarray | Sequence[float], str]:
+def _decide_times(ordered: Ordered, times_s: Sequence[float] | None, n_phases: int) -> tuple[np.ndarray, str]:
     if times_s is not None:
-        return times_s, "times_s"
+        return np.asarray(times_s, dtype=np.float64), "times_s"
     if ordered.times_s is not None:
-        return ordered.times_s, ordered.time_source
+        return np.asarray(ordered.times_s, dtype=np.float64), ordered.time_source
     if ordered.ordered_by.endswith("Time"):
         raise InputRefusedError(
             "times-equal",
@@ -256,7 +254,7 @@ def _open(s: Slice) -> Any:
 
 
 def _stored(dataset: Any, s: Slice) -> np.ndarray:
-    from pydicom.pixels import pixel_array
+    from pydicom.pixels.utils import pixel_array
 
     try:
         with python_warnings.catch_warnings():

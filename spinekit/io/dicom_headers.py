@@ -276,7 +276,7 @@ def _place(place: Any, measures: Any, label: str) -> dict[str, Any]:
     return {"position": position, "orientation": orientation, "spacing": (spacing[1], spacing[0])}
 
 
-def _scale(dataset: Any, label: str) -> dict[str, float]:
+def _scale(dataset: Any, label: str) -> dict[str, Any]:
     slope, intercept = _number(dataset, "RescaleSlope", 1.0), _number(dataset, "RescaleIntercept", 0.0)
     if slope == 0 or not np.isfinite([slope, intercept]).all():
         raise InputRefusedError(

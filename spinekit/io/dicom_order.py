@@ -141,8 +141,8 @@ def _reference_times(groups: Sequence[Sequence[Slice]], tag: str, n_phases: int)
 
 
 def _require_complete(
-    groups: list[list[Slice]], tag: str, drop_incomplete: bool
-) -> tuple[list[list[Slice]], list[str]]:
+    groups: Sequence[Sequence[Slice]], tag: str, drop_incomplete: bool
+) -> tuple[Sequence[Sequence[Slice]], list[str]]:
     n_phases = max(len(g) for g in groups)
     if all(len(g) == n_phases for g in groups):
         return groups, []

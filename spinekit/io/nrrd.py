@@ -26,7 +26,7 @@ class NrrdContent:
         self.fields = fields
         self.times_s = times_s
 
-    def protocol(self) -> dict[str, float]:
+    def protocol(self) -> dict[str, Any]:
         """Return TR, TE (ms) and flip angle (degrees) of a MultiVolume, where stated."""
         names = {"repetition_time_ms": "RepetitionTime", "echo_time_ms": "EchoTime", "flip_angle_deg": "FlipAngle"}
         stated = {key: self.fields.get(f"MultiVolume.DICOM.{tag}", "") for key, tag in names.items()}

@@ -20,7 +20,7 @@ PathLike = str | os.PathLike[str]
 
 
 def write_volume(volume: Volume, path: PathLike) -> Path:
-    """Write a volume as NIfTI or NRRD (by the suffix), float32; beside and renamed. The same volume gives the same bytes."""
+    """Write a volume as NIfTI or NRRD (by the suffix), float32. The same volume gives the same bytes."""
     import SimpleITK as sitk
 
     image = to_sitk(np.asarray(volume.values, dtype=np.float32), volume.geometry)
@@ -115,7 +115,7 @@ def _labels(path: Path, reading: Reading) -> tuple[Any, Geometry]:
     if not np.isfinite(values).all() or (values != np.round(values)).any() or values.min() < 0:
         raise InputRefusedError(
             "format-unsupported",
-            found=f"'{path.name}' holds values between {np.nanmin(values):g} and {np.nanmax(values):g} that are no labels.",
+            found=f"'{path.name}' holds values from {np.nanmin(values):g} to {np.nanmax(values):g} that are no labels.",
             expected="Whole numbers from 0.",
             cause="It is an image, a probability map, or a mask resampled by interpolation.",
             cure="Give the label image; turn a probability into a mask by an explicit threshold.",

@@ -87,7 +87,7 @@ def _walk(root: Path) -> Iterator[Path]:
         if (status.st_dev, status.st_ino) in seen:
             raise _unreadable("links lead in a circle")
         seen.add((status.st_dev, status.st_ino))
-        files = []
+        files: list[Path] = []
         for entry in entries:
             try:
                 (pending if entry.is_dir() else files).append(entry)

@@ -133,7 +133,7 @@ def time_to_peak(curves: ArrayLike, times_s: ArrayLike, *, n_baseline: int, bat_
     Examples
     --------
     >>> time_to_peak([0.5, 0.5, 3.0, 6.0], [0, 10, 20, 30], n_baseline=2, bat_s=10)
-    array(20.)
+    np.float64(20.0)
     """
     return time_of_peak(curves, times_s, n_baseline=n_baseline) - np.asarray(bat_s, dtype=np.float64)
 

@@ -83,7 +83,7 @@ def _extra_maps(
                 for b in range(size):
                     later[b] += w * row[b]
     last = signal[n_phases - 1, start : start + size]
-    no_rise = 0
+    no_rise: Any = 0
     row = out[6, start : start + size]
     for b in range(size):
         row[b] = step[b] * scale[b] if step[b] > zero else nan
@@ -177,7 +177,8 @@ def _count(
 ) -> None:
     """Count the voxels of one block by the reason for which something is undefined."""
     zero = np.float32(0.0)
-    not_finite, usable, uptake, peak_last, no_late = 0, 0, 0, 0, 0
+    counted: tuple[Any, ...] = (0, 0, 0, 0, 0)
+    not_finite, usable, uptake, peak_last, no_late = counted
     for b in range(size):
         not_finite += np.int32(check[b] - check[b] != zero)
         usable += np.int32(scale[b] > zero)

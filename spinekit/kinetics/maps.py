@@ -174,7 +174,7 @@ def _compute(
     out = np.empty((len(MAPS) if extra else N_SIX, flat.shape[1]), dtype=np.float32)
     counts = np.zeros((-(-flat.shape[1] // BLOCK), len(REASONS)), dtype=np.int64)
     nothing = np.full(n_phases, np.nan, dtype=np.float32)
-    arguments = (
+    arguments: tuple[Any, ...] = (
         series.times_s.astype(np.float32),
         plan.n_baseline,
         np.float32(plan.bat_s),

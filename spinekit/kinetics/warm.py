@@ -18,5 +18,5 @@ def cache_state() -> tuple[str, bool]:
     """Return the folder of the compiled code, in words, and whether it holds the kernel."""
     from spinekit.kinetics import kernel
 
-    folder = Path(kernel.describe_blocks.stats.cache_path)
+    folder = Path(str(kernel.describe_blocks.stats.cache_path))
     return folder.parent.name + "/" + folder.name, any(folder.glob("kernel.describe_blocks*.nbc"))

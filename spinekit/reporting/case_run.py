@@ -107,11 +107,8 @@ def _parameters(request: CaseRequest) -> dict[str, dict[str, Any]]:
     }
     review = {"reader": reader, "accept": True, "reason": UNATTENDED}
     own = {"01_load_case": load, "02_mark_lesion": mark, "03_review_roi": review}
-    names = ("00_check_setup", "01_load_case", "02_mark_lesion", "03_review_roi")
-    names += ("04_parameter_maps", "05_radiomics", "08_case_report")
-    return {name: {"case_dir": case_dir, **own.get(name, {})} for name in names if name != "00_check_setup"} | {
-        "00_check_setup": {}
-    }
+    later = ("04_parameter_maps", "05_radiomics", "08_case_report")
+    return {"00_check_setup": {}} | {name: {"case_dir": case_dir, **own.get(name, {})} for name in (*own, *later)}
 
 
 def _written(seeds: tuple[tuple[float, ...], ...]) -> str:

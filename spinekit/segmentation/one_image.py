@@ -11,7 +11,7 @@ from spinekit.geometry import Geometry, from_sitk, to_sitk
 
 __all__ = ["confidence_mask", "enhancement_image", "threshold_mask"]
 
-NEIGHBOURHOOD_MM = 3.0
+NEIGHBOURHOOD_MM = 2.0
 ITERATIONS = 2
 
 
@@ -31,10 +31,10 @@ def _around(image: Any, geometry: Geometry, seed: Seed) -> Any:
 
 
 def threshold_mask(image: Any, geometry: Geometry, seeds: list[Seed], tolerance: float) -> Any:
-    """Return what is connected to the seeds within their mean ± `tolerance` of that mean (a share)."""
+    """Return what is connected to the seeds within their median ± `tolerance` of it (a share)."""
     import SimpleITK as sitk
 
-    levels = [float(_around(image, geometry, seed).mean()) for seed in seeds]
+    levels = [float(np.median(_around(image, geometry, seed))) for seed in seeds]
     half = tolerance * max(abs(level) for level in levels)
     finite = np.nan_to_num(image, nan=-np.inf, posinf=-np.inf).astype(np.float32)
     grown = sitk.ConnectedThreshold(

@@ -1,0 +1,115 @@
+"""How a region grew: where its border would lie at other tolerances, and how its volume rises with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from spinekit.case import DynamicSeries, Roi
+from spinekit.geometry import require_same_grid
+from spinekit.plotting.anatomy import crop_around
+from spinekit.plotting.orientation import PLANES, view_of
+from spinekit.plotting.style import (
+    BACKGROUND_SEED,
+    INK,
+    OUTLINE,
+    SEED,
+    draw_outline,
+    draw_slice,
+    inert,
+    new_figure,
+    stamp,
+    window_of,
+)  # fmt: skip
+
+__all__ = ["growing_panels", "region_in_3d"]
+
+
+def growing_panels(series: DynamicSeries, roi: Roi, *, n_baseline: int = 1) -> Figure:
+    """Show the region in three planes through its seed, and its volume at every tolerance.
+
+    The picture under it is the largest signal after the baseline minus the baseline. The dashed line in
+    the last panel is the tolerance that was used; a steep rise just beyond it is what a leak looks like.
+    """
+    require_same_grid(roi.geometry, series.geometry, names=("ROI", "series"))
+    enhancement = series.signal[n_baseline:].max(axis=0) - series.signal[:n_baseline].mean(axis=0)
+    seeds = [tuple(s) for s in roi.record.get("seeds", [])]
+    behind = [tuple(s) for s in roi.record.get("background_seeds", [])]
+    centre = np.argwhere(roi.mask).mean(axis=0).round().astype(int) if roi.mask.any() else np.array(roi.mask.shape) // 2
+    zyx = np.array(seeds[0][::-1]) if seeds else centre
+    history = roi.record.get("volume_by_tolerance", [])
+    figure = new_figure(3.4)
+    panels = figure.subplots(1, 4 if history else 3)
+    limits = window_of(enhancement)
+    for axes, plane in zip(panels, PLANES, strict=False):
+        view = view_of(series.geometry, plane)
+        index = int(zyx[view.axis])
+        pixels, mask = view.pixels(enhancement, index), view.pixels(roi.mask, index)
+        box = crop_around(mask, view) if mask.any() else (slice(None), slice(None))
+        corner = [0 if b.start is None else b.start for b in box]
+        draw_slice(axes, pixels[box], view, limits=limits, title=f"{plane}, {'kji'[view.axis]} = {index}")
+        draw_outline(axes, mask[box], view)
+        for points, colour in ((seeds, SEED), (behind, BACKGROUND_SEED)):
+            for point in points:
+                if point[2 - view.axis] != index:
+                    continue
+                row, column = view.place(point[::-1], roi.mask.shape)
+                place = [(column - corner[1] + 0.5) * view.spacing_mm[1], (row - corner[0] + 0.5) * view.spacing_mm[0]]
+                axes.plot(*place, "+", color=colour, markersize=9, markeredgewidth=1.8)
+    if history:
+        _volume_curve(panels[3], history, roi)
+    doubts = f"; {len(roi.warnings)} doubts, see the warnings" if roi.warnings else "; no doubt was recorded"
+    figure.suptitle(inert(f"{roi.name}: {roi.volume_ml:.2f} ml by '{roi.record.get('method', 'drawing')}'{doubts}"),
+                    fontsize=10, color=INK)  # fmt: skip
+    return stamp(figure, bool(series.record.get("simulated", False)))
+
+
+def _volume_curve(axes: Any, history: Any, roi: Roi) -> None:
+    tolerances, volumes = np.array(history, dtype=np.float64).T
+    axes.plot(tolerances, volumes, color=INK, linewidth=1.6)
+    axes.axvline(float(roi.record["tolerance"]), color=OUTLINE, linestyle="--", linewidth=1.6)
+    axes.set_xlabel("tolerance, standard deviations", fontsize=8)
+    axes.set_ylabel("volume, ml", fontsize=8)
+    axes.set_yscale("log")
+    axes.tick_params(labelsize=7)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_title("volume by tolerance", fontsize=10, color=INK)
+    axes.set_box_aspect(1)
+
+
+def region_in_3d(roi: Roi, *, simulated: bool = False) -> Figure:
+    """Show the surface of the region from in front, from the left and from above, in mm.
+
+    Surface by marching cubes at half way between inside and outside; lengths of all axes are equal.
+    """
+    from mpl_toolkits.mplot3d.art3d import Poly3DCollection
+    from skimage.measure import marching_cubes
+
+    figure = new_figure(3.6)
+    if not roi.mask.any():
+        figure.suptitle("The region is empty.", fontsize=10)
+        return stamp(figure, simulated)
+    part = np.pad(roi.mask[roi.box_zyx], 1).astype(np.float32)
+    step = max(1, round((part.size / 400_000) ** (1 / 3)))
+    points, faces, _, _ = marching_cubes(part, 0.5, step_size=step)
+    corner = np.array([b.start for b in roi.box_zyx]) - 1
+    world = np.array([roi.geometry.index_to_mm(p) for p in (points + corner)[:, ::-1]])
+    middle, reach = (world.max(axis=0) + world.min(axis=0)) / 2, np.ptp(world, axis=0).max() / 2 + 1
+    for n, (name, elevation, azimuth) in enumerate(
+        (("from in front", 0, -90), ("from the left", 0, 0), ("from above", 90, -90))
+    ):
+        axes = figure.add_subplot(1, 3, n + 1, projection="3d")
+        surface = Poly3DCollection(world[faces], facecolors=OUTLINE, shade=True)
+        axes.add_collection3d(surface)
+        for set_limits, centre in zip((axes.set_xlim, axes.set_ylim, axes.set_zlim), middle, strict=True):
+            set_limits(centre - reach, centre + reach)
+        axes.set_box_aspect((1, 1, 1))
+        axes.view_init(elevation, azimuth)
+        axes.set_title(name, fontsize=10, color=INK)
+        axes.set_xlabel("R → L, mm", fontsize=7)
+        axes.set_ylabel("A → P, mm", fontsize=7)
+        axes.set_zlabel("I → S, mm", fontsize=7)
+        axes.tick_params(labelsize=6)
+    return stamp(figure, simulated)
