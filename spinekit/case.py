@@ -251,6 +251,14 @@ class Roi:
         return self.n_voxels * self.geometry.voxel_volume_mm3 / 1000.0
 
     @property
+    def centre_ijk(self) -> tuple[float, float, float]:
+        """Centre of mass of the region, as an index; NaN if it is empty."""
+        if not self.mask.any():
+            return float("nan"), float("nan"), float("nan")
+        k, j, i = np.argwhere(self.mask).mean(axis=0)
+        return float(i), float(j), float(k)
+
+    @property
     def box_zyx(self) -> tuple[slice, slice, slice]:
         """Smallest box of the array that holds the region; the whole array if it is empty."""
         if not self.mask.any():

@@ -119,6 +119,13 @@ class SpinekitError(Exception):
         # the subclasses' constructors take other arguments, so pickling (process pools) goes by state
         return (_rebuild, (type(self), self.code, self.message))
 
+    def __str__(self) -> str:
+        return f"{self.message} [{self.code}]"
+
+    def _render_traceback_(self) -> list[str]:
+        """Show the message alone in a notebook: it is for the reader, and no bug to be traced."""
+        return [f"{type(self).__name__}: {self}"]
+
     def as_dict(self) -> dict[str, str]:
         """Return the code and message as they are written to ``error.json``."""
         return {"code": self.code, "message": self.message}

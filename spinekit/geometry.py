@@ -150,6 +150,16 @@ class Geometry:
         columns = np.asarray(self.direction).T
         return "".join(letters[int(np.abs(axis).argmax())][int(axis[np.abs(axis).argmax()] < 0)] for axis in columns)
 
+    def anatomical_axes(self) -> tuple[int, int, int]:
+        """Return for voxel axes x, y, z the axis of space each runs along: 0 L, 1 P, 2 S; none is taken twice."""
+        strength = np.abs(np.asarray(self.direction))
+        taken: dict[int, int] = {}
+        for flat in np.argsort(strength, axis=None)[::-1]:
+            anatomical, voxel = divmod(int(flat), 3)
+            if voxel not in taken and anatomical not in taken.values():
+                taken[voxel] = anatomical
+        return taken[0], taken[1], taken[2]
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain lists, as written to JSON."""
         return {

@@ -134,8 +134,15 @@ class CaseFolder:
             ``output-exists`` if the folder holds files of something else.
         """
         folder = cls(Path(path))
-        occupied = folder.root.exists() and (not folder.root.is_dir() or any(folder.root.iterdir()))
-        if occupied and not (folder.marker.is_file() or folder.error.is_file()):
+        beginnings = {
+            folder.error.name,
+            folder.notebooks.name,
+            folder.report.name,
+        }  # a run that stopped before a case was
+        foreign = folder.root.exists() and (
+            not folder.root.is_dir() or not {p.name for p in folder.root.iterdir()} <= beginnings
+        )
+        if foreign and not folder.marker.is_file():
             raise InputRefusedError(
                 "output-exists",
                 found=f"'{folder.root.name}' exists and is not a spinekit case.",

@@ -17,7 +17,7 @@ from spinekit.errors import InputRefusedError, coded_warning
 from spinekit.geometry import SAME_GRID_TOLERANCE_VOXEL, Geometry
 from spinekit.settings import Reading
 
-__all__ = ["NiftiContent", "read_nifti", "times_beside"]
+__all__ = ["NiftiContent", "nifti_bytes", "read_nifti", "times_beside"]
 
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 TO_MM = {"mm": 1.0, "micron": 1e-3, "meter": 1e3, "unknown": 1.0}
@@ -214,3 +214,23 @@ def times_beside(path: Path) -> tuple[float, ...] | None:
             cause="A comma may be missing, or the file belongs to something else.",
             cure="Correct the file, or give times_s=[...].",
         ) from reason
+
+
+def nifti_bytes(values: np.ndarray, affine_ras: np.ndarray, *, slope: float, intercept: float) -> bytes:
+    """Return stored values (X, Y, Z[, T]) as the bytes of an uncompressed NIfTI file, for a viewer.
+
+    Parameters
+    ----------
+    values : ndarray of shape (X, Y, Z) or (X, Y, Z, T)
+        In the type they are stored in.
+    affine_ras : ndarray of shape (4, 4)
+        Index to RAS mm.
+    slope, intercept : float
+        Value = slope * stored + intercept.
+    """
+    import nibabel as nib
+
+    image = nib.Nifti1Image(values, affine_ras)
+    image.header.set_slope_inter(slope, intercept)
+    image.header.set_xyzt_units("mm", "sec")
+    return bytes(image.to_bytes())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from matplotlib.colors import LightSource
 from matplotlib.figure import Figure
 
 from spinekit.case import DynamicSeries, Roi
@@ -26,6 +27,11 @@ from spinekit.plotting.style import (
 
 __all__ = ["growing_panels", "region_in_3d"]
 
+AXES = ("R → L, mm", "A → P, mm", "I → S, mm")
+# name, elevation, azimuth, axis that is not seen; from below is how an axial slice is shown
+SIDES = (("from in front", 0, -90, 1), ("from the left", 0, 0, 0), ("from below", -90, -90, 2))
+LIGHT = LightSource(azdeg=225, altdeg=45)
+
 
 def growing_panels(series: DynamicSeries, roi: Roi, *, n_baseline: int = 1) -> Figure:
     """Show the region in three planes through its seed, and its volume at every tolerance.
@@ -42,7 +48,8 @@ def growing_panels(series: DynamicSeries, roi: Roi, *, n_baseline: int = 1) -> F
     history = roi.record.get("volume_by_tolerance", [])
     figure = new_figure(3.4)
     panels = figure.subplots(1, 4 if history else 3)
-    limits = window_of(enhancement)
+    inside = enhancement[roi.mask] if roi.mask.any() else enhancement
+    limits = 0.0, 1.4 * window_of(inside)[1]  # of the region: vessels may be far brighter
     for axes, plane in zip(panels, PLANES, strict=False):
         view = view_of(series.geometry, plane)
         index = int(zyx[view.axis])
@@ -80,7 +87,7 @@ def _volume_curve(axes: Any, history: Any, roi: Roi) -> None:
 
 
 def region_in_3d(roi: Roi, *, simulated: bool = False) -> Figure:
-    """Show the surface of the region from in front, from the left and from above, in mm.
+    """Show the surface of the region from in front, from the left and from below, in mm.
 
     Surface by marching cubes at half way between inside and outside; lengths of all axes are equal.
     """
@@ -97,19 +104,19 @@ def region_in_3d(roi: Roi, *, simulated: bool = False) -> Figure:
     corner = np.array([b.start for b in roi.box_zyx]) - 1
     world = np.array([roi.geometry.index_to_mm(p) for p in (points + corner)[:, ::-1]])
     middle, reach = (world.max(axis=0) + world.min(axis=0)) / 2, np.ptp(world, axis=0).max() / 2 + 1
-    for n, (name, elevation, azimuth) in enumerate(
-        (("from in front", 0, -90), ("from the left", 0, 0), ("from above", 90, -90))
-    ):
+    for n, (name, elevation, azimuth, across) in enumerate(SIDES):
         axes = figure.add_subplot(1, 3, n + 1, projection="3d")
-        surface = Poly3DCollection(world[faces], facecolors=OUTLINE, shade=True)
+        surface = Poly3DCollection(world[faces], facecolors=OUTLINE, shade=True, lightsource=LIGHT, linewidth=0)
         axes.add_collection3d(surface)
         for set_limits, centre in zip((axes.set_xlim, axes.set_ylim, axes.set_zlim), middle, strict=True):
             set_limits(centre - reach, centre + reach)
         axes.set_box_aspect((1, 1, 1))
         axes.view_init(elevation, azimuth)
         axes.set_title(name, fontsize=10, color=INK)
-        axes.set_xlabel("R → L, mm", fontsize=7)
-        axes.set_ylabel("A → P, mm", fontsize=7)
-        axes.set_zlabel("I → S, mm", fontsize=7)
+        axes.set_proj_type("ortho")
+        for k, (axis, words) in enumerate(zip((axes.xaxis, axes.yaxis, axes.zaxis), AXES, strict=True)):
+            axis.set_label_text(words if k != across else "", fontsize=7)
+            if k == across:
+                axis.set_ticklabels([])
         axes.tick_params(labelsize=6)
     return stamp(figure, simulated)

@@ -74,12 +74,12 @@ def map_panels(
     shape = [b.stop - b.start for b in box]
     aspect = shape[0] * view.spacing_mm[0] / (shape[1] * view.spacing_mm[1])
     rows = -(-len(wanted) // COLUMNS)
-    figure = new_figure(rows * (2.15 * min(aspect, 1.8) + 0.45) + 0.4)
+    figure = new_figure(rows * (1.7 * min(aspect, 1.8) + 0.4) + 0.5)
     panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
     for axes, name in zip(panels, wanted, strict=False):
         under = np.zeros(shape) if anatomy is None else view.pixels(anatomy.values, index)[box]
         draw_slice(axes, under, view, title=QUANTITIES[name].title if name in QUANTITIES else name,
-                   letters=name == wanted[0], bar=name == wanted[0])  # fmt: skip
+                   title_size=8.5, letters=name == wanted[0], bar=name == wanted[0])  # fmt: skip
         values = np.asarray(view.pixels(maps[name].values, index)[box], dtype=np.float64)
         inside = maps[name].values[roi.mask] if roi is not None and marked else maps[name].values
         if outline is not None and not everywhere:
@@ -96,6 +96,8 @@ def map_panels(
 
 
 def _colour(figure: Figure, axes: Any, values: Any, inside: Any, name: str, unit: str, view: Any) -> None:
+    cmap: Any
+    bar: Any
     extent = view.extent_mm(values.shape)
     if name == "curve_type":
         cmap = ListedColormap(list(CURVE_COLOURS))

@@ -62,20 +62,9 @@ class View:
         return 0.0, width, height, 0.0
 
 
-def _nearest_axes(geometry: Geometry) -> list[int]:
-    """Return for each voxel axis x, y, z the anatomical axis it runs along; every axis is taken once."""
-    strength = np.abs(np.asarray(geometry.direction))
-    taken: dict[int, int] = {}
-    for flat in np.argsort(strength, axis=None)[::-1]:
-        anatomical, voxel = divmod(int(flat), 3)
-        if voxel not in taken and anatomical not in taken.values():
-            taken[voxel] = anatomical
-    return [taken[v] for v in range(3)]
-
-
 def native_plane(geometry: Geometry) -> str:
     """Return the name of the plane in which the slices were acquired: across the voxel axis k."""
-    along = _nearest_axes(geometry)[2]
+    along = geometry.anatomical_axes()[2]
     return next(plane for plane, normal in NORMAL.items() if normal == along)
 
 
@@ -96,7 +85,7 @@ def view_of(geometry: Geometry, plane: str | None = None) -> View:
             cause="The name may be misspelt.",
             cure="Correct it.",
         )
-    axes = _nearest_axes(geometry)
+    axes = geometry.anatomical_axes()
     matrix = np.asarray(geometry.direction)
     voxel = {anatomical: v for v, anatomical in enumerate(axes)}
     sign = {anatomical: float(np.sign(matrix[anatomical, v])) for anatomical, v in voxel.items()}

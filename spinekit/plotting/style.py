@@ -57,8 +57,7 @@ def scale_bar(axes: Any, view: View, shape: Sequence[int]) -> None:
     right, low = width * 0.96, height * 0.95
     axes.plot([right - length, right], [low, low], color="white", linewidth=4, solid_capstyle="butt")
     axes.plot([right - length, right], [low, low], color="black", linewidth=2, solid_capstyle="butt")
-    label = f"{length} mm"
-    axes.text(right - length / 2, low - 0.02 * height, label, color="white", fontsize=8, ha="center", va="bottom",
+    axes.text(right, low - 0.02 * height, f"{length} mm", color="white", fontsize=8, ha="right", va="bottom",
               path_effects=_halo())  # fmt: skip
 
 
@@ -76,6 +75,7 @@ def draw_slice(
     limits: tuple[float, float] | None = None,
     cmap: Any = "gray",
     title: str = "",
+    title_size: float = 10,
     letters: bool = True,
     bar: bool = True,
 ) -> Any:
@@ -87,7 +87,7 @@ def draw_slice(
     axes.set_xticks([])
     axes.set_yticks([])
     if title:
-        axes.set_title(inert(title), fontsize=10, color=INK)
+        axes.set_title(inert(title), fontsize=title_size, color=INK)
     if letters:
         left, right, up, down = view.letters
         style = {"color": "white", "fontsize": 10, "fontweight": "bold", "transform": axes.transAxes,

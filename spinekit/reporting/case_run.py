@@ -105,7 +105,7 @@ def _parameters(request: CaseRequest) -> dict[str, dict[str, Any]]:
         "reader": reader,
         "use_suggested_seed": simulated and not (request.seeds or request.roi_file or request.journal_file),
     }
-    review = {"reader": reader, "accept": True, "reason": UNATTENDED}
+    review = {"journal_file": mark["journal_file"], "reader": reader, "accept": True, "reason": UNATTENDED}
     own = {"01_load_case": load, "02_mark_lesion": mark, "03_review_roi": review}
     later = ("04_parameter_maps", "05_radiomics", "08_case_report")
     return {"00_check_setup": {}} | {name: {"case_dir": case_dir, **own.get(name, {})} for name in (*own, *later)}

@@ -82,7 +82,7 @@ def region_table(roi: Roi) -> pd.DataFrame:
     """Return size, position and origin of the region."""
     box = roi.box_zyx
     extent = [(b.stop - b.start) * s for b, s in zip(box, roi.geometry.spacing_zyx_mm, strict=True)]
-    centre = np.argwhere(roi.mask).mean(axis=0)[::-1]
+    centre = roi.centre_ijk
     rows = [
         ("volume", f"{roi.volume_ml:.2f} ml"),
         ("voxels", str(roi.n_voxels)),

@@ -10,8 +10,15 @@ import numpy as np
 from scipy import ndimage
 
 __all__ = [
-    "close_mm", "fill_holes", "grow_mm", "interpolate_slices", "keep_components_of", "keep_largest", "open_mm",
-    "shrink_mm", "smooth_mm",
+    "close_mm",
+    "grow_mm",
+    "interpolate_slices",
+    "keep_components_of",
+    "keep_largest",
+    "open_mm",
+    "shrink_mm",
+    "smooth_mm",
+    "without_holes",
 ]  # fmt: skip
 
 Spacing = Sequence[float]  # (z, y, x), mm
@@ -74,7 +81,7 @@ def smooth_mm(mask: Any, sigma_mm: float, spacing_mm: Spacing) -> Any:
     return soft >= 0.5
 
 
-def fill_holes(mask: Any) -> Any:
+def without_holes(mask: Any) -> Any:
     """Return the mask with holes filled that have no way out in three dimensions."""
     if not mask.any():
         return mask.copy()

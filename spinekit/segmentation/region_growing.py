@@ -11,7 +11,7 @@ import numpy as np
 from spinekit.case import DynamicSeries, Roi, Seed, Volume
 from spinekit.errors import InputRefusedError
 from spinekit.geometry import Geometry
-from spinekit.segmentation.cleanup import close_mm, fill_holes, keep_components_of, keep_largest
+from spinekit.segmentation.cleanup import close_mm, keep_components_of, keep_largest, without_holes
 from spinekit.segmentation.flood import LEVELS
 from spinekit.segmentation.leaks import Neck, border_share, cut_at_neck, find_neck, leak_warnings, reaches_radius
 from spinekit.segmentation.likeness import model_of, models_of
@@ -57,7 +57,7 @@ def grow_region(
     background: Iterable[SeedLike] = (),
     max_volume_ml: float = 250.0,
     max_radius_mm: float = 80.0,
-    fill: bool = True,
+    fill_holes: bool = True,
     closing_mm: float = 0.0,
     largest_component: bool = True,
     cut_leaks: bool = False,
@@ -84,7 +84,7 @@ def grow_region(
         Seeds that repel: a voxel whose curve is nearer to one of theirs stays outside.
     max_volume_ml, max_radius_mm : float
         Bounds; reaching one is reported.
-    fill : bool
+    fill_holes : bool
         Fill holes that have no way out.
     closing_mm : float
         Close gaps narrower than twice this.
@@ -124,7 +124,7 @@ def grow_region(
         grown = _by_curve(signal, geometry, front, back, tolerance, limits)
     else:
         grown = _on_one_image(signal, geometry, front, back, method, tolerance, limits, n_baseline)
-    mask, corner, neck = _finish(grown, front, geometry, fill, closing_mm, largest_component, cut_leaks)
+    mask, corner, neck = _finish(grown, front, geometry, fill_holes, closing_mm, largest_component, cut_leaks)
     points = [(s.zyx[0] - corner[0], s.zyx[1] - corner[1], s.zyx[2] - corner[2]) for s in front]
     reached = reaches_radius(mask, points, geometry.spacing_zyx_mm, limits.max_radius_mm)
     whole = np.zeros(geometry.shape_zyx, dtype=bool)
@@ -147,7 +147,7 @@ def grow_region(
         "tolerance_chosen_by": "sharpest border" if tolerance is None and method == "curve" else "caller or default",
         "max_volume_ml": limits.max_volume_ml,
         "max_radius_mm": limits.max_radius_mm,
-        "fill": fill,
+        "fill_holes": fill_holes,
         "closing_mm": closing_mm,
         "largest_component": largest_component,
         "cut_leaks": cut_leaks,
@@ -344,7 +344,7 @@ def _contrast(image: Any, mask: Any) -> float:
 
 
 def _finish(
-    grown: Grown, front: list[Seed], geometry: Geometry, fill: bool, closing_mm: float, largest: bool, cut: bool
+    grown: Grown, front: list[Seed], geometry: Geometry, fill_holes: bool, closing_mm: float, largest: bool, cut: bool
 ) -> tuple[Any, tuple[int, ...], Neck | None]:
     """Clean up within the box of what has grown; return the mask of the box, its corner, and a neck if there is one."""
     if not grown.mask.any():
@@ -360,7 +360,7 @@ def _finish(
     mask = grown.mask[tuple(slice(o, o + n) for o, n in zip(corner, shape, strict=True))]
     points = [(s.zyx[0] - corner[0], s.zyx[1] - corner[1], s.zyx[2] - corner[2]) for s in front]
     mask = close_mm(mask, closing_mm, geometry.spacing_zyx_mm) if closing_mm > 0 else mask
-    mask = keep_components_of(fill_holes(mask) if fill else mask, points)
+    mask = keep_components_of(without_holes(mask) if fill_holes else mask, points)
     mask = keep_largest(mask) if largest else mask
     if not mask.any():
         raise _failed(front, grown.tolerance)

@@ -1,0 +1,22 @@
+"""One function per step of a case: read its files, compute, write its files.
+
+The notebooks and the command line call these; the rooms below do not know each other and meet here.
+Every function takes the case folder, so that any step can be run again on its own.
+"""
+
+from spinekit.workflow.computing import (
+    compute_features,
+    compute_maps,
+    feature_images,
+    open_features,
+    open_maps,
+    write_provenance,
+)  # fmt: skip
+from spinekit.workflow.loading import LoadedCase, is_simulated, load_case, open_series, open_settings, open_t2
+from spinekit.workflow.marking import begin_marking, begin_review, open_journal, open_roi, save_roi
+
+__all__ = [
+    "LoadedCase", "begin_marking", "begin_review", "compute_features", "compute_maps", "feature_images", "is_simulated",
+    "load_case", "open_features", "open_journal", "open_maps", "open_roi", "open_series", "open_settings", "open_t2",
+    "save_roi", "write_provenance",
+]  # fmt: skip

@@ -1,0 +1,176 @@
+"""Begin a case: read or simulate a series, keep it in the case folder, open it again."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from spinekit.case import DynamicSeries, Volume
+from spinekit.errors import InputRefusedError
+from spinekit.io.layout import CaseFolder
+from spinekit.provenance import write_json
+from spinekit.settings import Study, settings_from
+
+if TYPE_CHECKING:
+    pass
+
+__all__ = [
+    "LoadedCase", "is_simulated", "load_case", "missing_step", "open_series", "open_settings", "open_t2",
+]  # fmt: skip
+
+SIMULATED = "simulated:"  # a source such as "simulated:7" is the embedded case made from seed 7
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class LoadedCase:
+    """What notebook 01 shows: the series, and the sagittal T2 if there is one."""
+
+    folder: CaseFolder
+    series: DynamicSeries
+    t2: Volume | None
+    suggested_seed_ijk: tuple[int, int, int] | None  # known only for a simulated case
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the case comes from the simulator."""
+        return self.suggested_seed_ijk is not None
+
+
+def load_case(
+    source: PathLike | Sequence[PathLike],
+    case_dir: PathLike,
+    *,
+    t2: PathLike = "",
+    times_s: Sequence[float] | None = None,
+    choose_series: str = "",
+    settings: Study | None = None,
+) -> LoadedCase:
+    """Read a series, with its T2 if given, and open a case folder for it.
+
+    Parameters
+    ----------
+    source : path, list of paths, or ``"simulated:SEED"``
+        What `spinekit.read_series` takes, or the seed of an embedded simulated case.
+    case_dir : path
+        New, empty, or the folder of an earlier run. Results of an earlier run on another series or
+        with other settings are removed, since they would not belong to what is read now.
+    t2 : path, optional
+        Sagittal T2 image.
+    times_s : sequence of float, optional
+        Time of each phase, seconds, where the files do not tell.
+    choose_series : str, optional
+        Which series of the source, where it holds several.
+    settings : Study, optional
+        Settings of the study, kept with the case.
+
+    Returns
+    -------
+    LoadedCase
+
+    Raises
+    ------
+    InputRefusedError
+        Everything that `spinekit.read_series` raises; ``output-exists``.
+    """
+    from spinekit import io
+    from spinekit.io.stored import store_series
+
+    study = settings or Study()
+    folder = CaseFolder.for_writing(case_dir)
+    seed_ijk, t2_image, origin = None, None, "files"
+    if isinstance(source, str) and source.startswith(SIMULATED):
+        simulated = _simulate(source)
+        series, t2_image, seed_ijk, origin = simulated.series, simulated.t2, simulated.seed_ijk, source
+    else:
+        series = io.read_series(source, times_s=times_s, series=choose_series or None, settings=study.reading)
+        if os.fspath(t2):
+            t2_image = io.read_volume(t2)
+    _forget_other_results(folder, series, study)
+    write_json(folder.marker, {"origin": origin, "suggested_seed_ijk": seed_ijk})
+    store_series(series, folder.series)
+    write_json(folder.settings, study.as_dict())
+    if t2_image is not None:
+        io.write_volume(t2_image, folder.t2)
+    return LoadedCase(folder, open_series(case_dir), t2_image, seed_ijk)
+
+
+def _simulate(source: str) -> Any:
+    from spinekit.phantom import simulate_case
+
+    text = source.removeprefix(SIMULATED)
+    seed, _, size = text.partition("@")
+    try:
+        shape = tuple(int(n) for n in size.split("x")) if size else None
+        if shape is not None and len(shape) != 3:
+            raise ValueError(size)
+        return simulate_case(int(seed), size=shape) if shape else simulate_case(int(seed))
+    except ValueError as reason:
+        raise InputRefusedError(
+            "choice-unknown",
+            found=f"'{source}' was asked for.",
+            expected="'simulated:SEED' or 'simulated:SEED@XxYxZ', such as 'simulated:7@96x96x12'.",
+            cause="The seed or size may not be a whole number.",
+            cure="Write the seed as a whole number.",
+        ) from reason
+
+
+def _forget_other_results(folder: CaseFolder, series: DynamicSeries, study: Study) -> None:
+    """Remove results that were computed from another series or with other settings."""
+    from spinekit.io.stored import hash_series
+
+    seal = folder.series / "series.json"
+    if seal.is_file() and folder.settings.is_file():
+        same_series = json.loads(seal.read_text(encoding="utf-8")).get("sha256") == hash_series(series)
+        if same_series and settings_from(json.loads(folder.settings.read_text(encoding="utf-8"))) == study:
+            return
+    stale = [folder.roi, folder.roi_record, folder.journal, folder.features, folder.features_record]
+    stale += [folder.t2, folder.provenance, folder.report, *sorted(folder.maps.glob("*"))]
+    for path in stale:
+        path.unlink(missing_ok=True)
+
+
+def open_series(case_dir: PathLike) -> DynamicSeries:
+    """Return the series of a case, memory-mapped."""
+    from spinekit.io.stored import open_series as open_stored
+
+    return open_stored(CaseFolder.at(case_dir).series)
+
+
+def open_settings(case_dir: PathLike) -> Study:
+    """Return the settings the case was loaded with."""
+    return settings_from(json.loads(CaseFolder.at(case_dir).settings.read_text(encoding="utf-8")))
+
+
+def open_t2(case_dir: PathLike) -> Volume | None:
+    """Return the sagittal T2 of a case, or None if it has none."""
+    from spinekit.io import read_volume
+
+    folder = CaseFolder.at(case_dir)
+    return replace(read_volume(folder.t2), name="t2") if folder.t2.is_file() else None
+
+
+def is_simulated(case_dir: PathLike) -> bool:
+    """Return whether a case comes from the simulator, which every figure of it says."""
+    return str(open_marker(case_dir)["origin"]).startswith(SIMULATED)
+
+
+def open_marker(case_dir: PathLike) -> dict[str, Any]:
+    """Return what the case was made from."""
+    marker: dict[str, Any] = json.loads(CaseFolder.at(case_dir).marker.read_text(encoding="utf-8"))
+    return marker
+
+
+def missing_step(what: str, file: str, notebook: str) -> InputRefusedError:
+    """Return the refusal of a step whose input an earlier notebook has not written yet."""
+    return InputRefusedError(
+        "case-incomplete",
+        found=f"The case has no {what}.",
+        expected=f"'{file}' in the case folder, written by notebook {notebook}.",
+        cause=f"Notebook {notebook} has not been run to its end, or the series was loaded anew since.",
+        cure=f"Run notebook {notebook} with the same case_dir.",
+    )
