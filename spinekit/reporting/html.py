@@ -21,6 +21,7 @@ TAGS = {
     "p", "h1", "h2", "h3", "h4", "em", "strong", "code", "pre", "ul", "ol", "li", "br", "hr", "blockquote",
     "span", "div", "table", "thead", "tbody", "tr", "th", "td", "caption",
 }  # fmt: skip
+PLACE = {"08": 0, "00": 2}  # the summary first, the check of the setup last, the steps between
 LONG_TABLE = 40  # rows; longer ones are folded
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 LIMITS = (
@@ -33,7 +34,7 @@ SIMULATED = "Simulated case: no patient. No number below is a clinical result or
 def write_report(case_dir: str | os.PathLike[str], run: NotebookRun) -> Path:
     """Write ``report.html`` of a case from its executed notebooks.
 
-    The summary (the last notebook) comes first, the steps after it. Whatever notebooks put out passes a
+    The summary comes first, the steps after it, the check of the setup last. Whatever notebooks put out passes a
     list of permitted tags: no script, no link, no attribute of an event survives. A run that failed
     leaves a report that says at its head which step failed, and why.
 
@@ -45,7 +46,7 @@ def write_report(case_dir: str | os.PathLike[str], run: NotebookRun) -> Path:
 
     folder = CaseFolder(Path(case_dir))
     notebooks = [(path.stem, nbformat.read(path, as_version=4)) for path in run.executed]
-    order = [n for n in notebooks if n[0].startswith("08")] + [n for n in notebooks if not n[0].startswith("08")]
+    order = sorted(notebooks, key=lambda notebook: PLACE.get(notebook[0][:2], 1))
     sections = [(stem, _title(notebook), "".join(_cells(notebook))) for stem, notebook in order]
     simulated = folder.marker.is_file() and str(
         json.loads(folder.marker.read_text(encoding="utf-8")).get("origin", "")

@@ -30,11 +30,19 @@ __all__ = [
     "warning_table",
 ]
 
+pd.options.display.max_colwidth = None  # pandas would cut a warning short after 50 letters, and
+pd.options.display.max_rows = 500  # hide the middle of a feature table
+
 CODED = re.compile(r"^\[(?P<code>[^\]]+)\]\s*(?P<text>.*)$", re.DOTALL)
 
 
+def _by(column: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table by one of its columns, with a single header line."""
+    return table.set_index(column).rename_axis(index=None, columns=column)
+
+
 def _facts(rows: Iterable[tuple[str, str]]) -> pd.DataFrame:
-    return pd.DataFrame(list(rows), columns=["", "value"]).set_index("")
+    return _by("fact", pd.DataFrame(list(rows), columns=["fact", "value"]))
 
 
 def _number(value: float | None, unit: str) -> str:
@@ -75,7 +83,7 @@ def warning_table(*groups: Iterable[str]) -> pd.DataFrame:
     for text in dict.fromkeys(w for group in groups for w in group):
         match = CODED.match(text)
         rows.append((match["code"], match["text"]) if match else ("", text))
-    return pd.DataFrame(rows or [("none", "No warning was recorded.")], columns=["code", "warning"]).set_index("code")
+    return _by("code", pd.DataFrame(rows or [("none", "No warning was recorded.")], columns=["code", "warning"]))
 
 
 def region_table(roi: Roi) -> pd.DataFrame:
@@ -90,7 +98,13 @@ def region_table(roi: Roi) -> pd.DataFrame:
         ("centre (i, j, k)", ", ".join(f"{c:.0f}" for c in centre)),
         ("centre (L, P, S)", ", ".join(f"{c:.1f}" for c in roi.geometry.index_to_mm(centre)) + " mm"),
     ]
-    rows += [(key, str(roi.record[key])) for key in ("method", "tolerance") if key in roi.record]
+    if "method" in roi.record:
+        rows.append(("made by", str(roi.record["method"])))
+    if "tolerance" in roi.record:
+        chosen = roi.record.get("tolerance_chosen_by", "")
+        rows.append(("tolerance", f"{roi.record['tolerance']:.3g}" + (f" ({chosen})" if chosen else "")))
+    if "accepted_by" in roi.record:
+        rows.append(("accepted", f"{roi.record['accepted_by']}: {roi.record['accepted_because']}"))
     return _facts(rows)
 
 
@@ -115,7 +129,7 @@ def map_statistics(maps: ParameterMaps, roi: Roi) -> pd.DataFrame:
         else:
             row["median"], row["quartiles"] = "undefined", ""
         rows.append(row)
-    return pd.DataFrame(rows).set_index("quantity")
+    return _by("quantity", pd.DataFrame(rows))
 
 
 def quantity_table(maps: ParameterMaps) -> pd.DataFrame:
@@ -125,7 +139,7 @@ def quantity_table(maps: ParameterMaps) -> pd.DataFrame:
          "formula": QUANTITIES[n].formula, "source": QUANTITIES[n].source}
         for n in maps
     ]  # fmt: skip
-    return pd.DataFrame(rows).set_index("quantity")
+    return _by("quantity", pd.DataFrame(rows))
 
 
 def undefined_table(maps: ParameterMaps) -> pd.DataFrame:
@@ -137,7 +151,7 @@ def undefined_table(maps: ParameterMaps) -> pd.DataFrame:
         if count
     ]
     none = [{"map": "all", "reason": "every voxel is defined", "voxels": 0}]
-    return pd.DataFrame(rows or none).set_index("map")
+    return _by("map", pd.DataFrame(rows or none))
 
 
 def provenance_table(record: Mapping[str, Any]) -> pd.DataFrame:
@@ -171,18 +185,25 @@ def record_table(record: Mapping[str, Any]) -> pd.DataFrame:
 
 def feature_table(table: pd.DataFrame) -> pd.DataFrame:
     """Return the feature table turned on its side, one line per feature, numbers with six digits."""
-    turned = table.T
+    turned = table.T.rename_axis(index=None, columns="feature")
     return turned.map(lambda value: f"{value:.6g}" if isinstance(value, (int, float, np.number)) else str(value))
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 160 else f"{text[:150]}… ({len(text)} characters)"
 
 
 def journal_table(journal: Journal) -> pd.DataFrame:
     """Return the reader's actions in order."""
     rows = [
         {
-            "step": n,
+            "number": n,
+            "step": action["step"],
             "action": action["action"],
-            "with": ", ".join(f"{k} {v}" for k, v in action.items() if k != "action"),
+            "with": ", ".join(f"{k} {_short(v)}" for k, v in action.items() if k not in ("step", "action", "at_utc")),
+            "at": action.get("at_utc", ""),
         }
         for n, action in enumerate(journal.as_dict()["actions"], start=1)
     ]
-    return pd.DataFrame(rows, columns=["step", "action", "with"]).set_index("step")
+    return _by("number", pd.DataFrame(rows, columns=["number", "step", "action", "with", "at"]))
