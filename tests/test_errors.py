@@ -17,8 +17,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "spinekit"
 def test_a_refusal_reads_as_four_sentences():
     error = InputRefusedError("times-missing", **PARTS)
 
-    assert str(error) == "There are 4. 3. One too many. Remove one."
-    assert error.as_dict() == {"code": "times-missing", "message": str(error)}
+    assert str(error) == "There are 4. 3. One too many. Remove one. [times-missing]"
+    assert error.as_dict() == {"code": "times-missing", "message": "There are 4. 3. One too many. Remove one."}
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 __all__ = [
+    "box_around",
     "close_mm",
     "grow_mm",
     "interpolate_slices",
@@ -30,6 +31,16 @@ def _padded_box(mask: Any, margin: int) -> tuple[slice, ...]:
         slice(max(0, int(p.min()) - margin), min(n, int(p.max()) + margin + 1))
         for p, n in zip(places, mask.shape, strict=True)
     )
+
+
+def box_around(mask: Any, spacing_mm: Spacing, margin_mm: float) -> tuple[slice, ...]:
+    """Return the box of the array that holds the mask and a margin around it; the mask must not be empty."""
+    box = []
+    for axis, (n, spacing) in enumerate(zip(mask.shape, spacing_mm, strict=True)):
+        filled = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        margin = int(np.ceil(margin_mm / spacing))
+        box.append(slice(max(0, int(filled[0]) - margin), min(n, int(filled[-1]) + margin + 1)))
+    return tuple(box)
 
 
 def _margin(radius_mm: float, spacing_mm: Spacing) -> int:

@@ -13,8 +13,9 @@ import numba
 import numpy as np
 from numba import types
 
-__all__ = ["LEVELS", "LOG_STEP", "LOWEST", "UNREACHED", "border_scores", "flood"]
+__all__ = ["LEVELS", "LOG_STEP", "LOWEST", "UNREACHED", "border_scores", "box_distances", "flood"]
 
+PIECE = 32  # voxels of a row whose distances are computed together
 LEVELS = 96  # tolerances from 0.3 to 8 standard deviations, equal ratios
 LOWEST, HIGHEST = 0.3, 8.0
 LOG_STEP = float(np.log(HIGHEST / LOWEST) / (LEVELS - 1))
@@ -66,6 +67,18 @@ def _row_distances(
                 out[x] = np.float32(np.nan) if total[x] < out[x] else out[x]
 
 
+@numba.njit(
+    types.void(SIGNAL, types.int64[::1], VECTORS, MATRICES, types.int64, types.float32[:, :, ::1]),
+    nogil=True, cache=True, error_model="numpy", fastmath=FAST,
+)  # fmt: skip
+def box_distances(signal: Any, corner: Any, means: Any, whiten: Any, n_front: int, out: Any) -> None:
+    """Write the distance of every voxel of a box from the nearest foreground model into `out` (Z', Y', X')."""
+    part = np.empty((signal.shape[0] + 2, out.shape[2]), np.float32)
+    for z in range(out.shape[0]):
+        for y in range(out.shape[1]):
+            _row_distances(signal, z + corner[0], y + corner[1], corner[2], means, whiten, n_front, part, out[z, y])
+
+
 @numba.njit(error_model="numpy")
 def _restore_seeds(seeds: Any, likeness: Any, value: float) -> None:
     """Give the seeds the likeness of distance 0, over what computing their rows wrote there."""
@@ -100,8 +113,8 @@ def flood(
     """
     n_z, n_y, n_x = level.shape
     log_low = np.log(LOWEST)
-    part = np.empty((signal.shape[0] + 2, n_x), np.float32)
-    known = np.zeros((n_z, n_y), np.bool_)
+    part = np.empty((signal.shape[0] + 2, PIECE), np.float32)
+    known = np.zeros((n_z, n_y, (n_x + PIECE - 1) // PIECE), np.bool_)
     follow = np.empty(order.size, np.int32)  # linked list of voxels waiting at each level
     head = np.full(LEVELS, -1, np.int32)
     met, taken = 0, 0
@@ -130,10 +143,20 @@ def flood(
                 c = x + (1 if side == 4 else (-1 if side == 5 else 0))
                 if a < 0 or b < 0 or c < 0 or a >= n_z or b >= n_y or c >= n_x or level[a, b, c] != UNREACHED:
                     continue
-                if not known[a, b]:
-                    known[a, b] = True
+                piece = c // PIECE
+                if not known[a, b, piece]:
+                    known[a, b, piece] = True
+                    start, end = piece * PIECE, min(n_x, (piece + 1) * PIECE)
                     _row_distances(
-                        signal, a + corner[0], b + corner[1], corner[2], means, whiten, n_front, part, likeness[a, b]
+                        signal,
+                        a + corner[0],
+                        b + corner[1],
+                        corner[2] + start,
+                        means,
+                        whiten,
+                        n_front,
+                        part,
+                        likeness[a, b, start:end],
                     )
                 near = np.inf
                 for s in range(seeds.shape[0]):

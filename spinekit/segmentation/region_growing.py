@@ -11,8 +11,9 @@ import numpy as np
 from spinekit.case import DynamicSeries, Roi, Seed, Volume
 from spinekit.errors import InputRefusedError
 from spinekit.geometry import Geometry
-from spinekit.segmentation.cleanup import close_mm, keep_components_of, keep_largest, without_holes
-from spinekit.segmentation.flood import LEVELS
+from spinekit.segmentation.border import REACH_OUT, settle_border
+from spinekit.segmentation.cleanup import box_around, close_mm, keep_components_of, keep_largest, without_holes
+from spinekit.segmentation.flood import LEVELS, box_distances
 from spinekit.segmentation.leaks import Neck, border_share, cut_at_neck, find_neck, leak_warnings, reaches_radius
 from spinekit.segmentation.likeness import model_of, models_of
 from spinekit.segmentation.one_image import confidence_mask, enhancement_image, threshold_mask
@@ -22,6 +23,8 @@ __all__ = ["METHODS", "grow_region"]
 
 METHODS = ("curve", "confidence", "threshold")
 DEFAULT_TOLERANCE = {"confidence": 2.5, "threshold": 0.4}
+FIRST_LOOK_ML = 60.0  # where the search for the sharpest border ends if the region found is much smaller
+ENOUGH_SHARE = 0.5
 JUMP_STEP = 1.1  # leaks are looked for at 10 % more tolerance
 
 SeedLike = Seed | Sequence[int]
@@ -57,6 +60,7 @@ def grow_region(
     background: Iterable[SeedLike] = (),
     max_volume_ml: float = 250.0,
     max_radius_mm: float = 80.0,
+    half_border: bool = True,
     fill_holes: bool = True,
     closing_mm: float = 0.0,
     largest_component: bool = True,
@@ -84,6 +88,8 @@ def grow_region(
         Seeds that repel: a voxel whose curve is nearer to one of theirs stays outside.
     max_volume_ml, max_radius_mm : float
         Bounds; reaching one is reported.
+    half_border : bool
+        ``"curve"`` only: move the border outwards to where voxels are half lesion (partial volume).
     fill_holes : bool
         Fill holes that have no way out.
     closing_mm : float
@@ -121,7 +127,7 @@ def grow_region(
     for seed in (*front, *back):
         model_of(signal, geometry, seed)  # refuses seeds outside the image or without signal
     if method == "curve":
-        grown = _by_curve(signal, geometry, front, back, tolerance, limits)
+        grown = _by_curve(signal, geometry, front, back, tolerance, limits, half_border)
     else:
         grown = _on_one_image(signal, geometry, front, back, method, tolerance, limits, n_baseline)
     mask, corner, neck = _finish(grown, front, geometry, fill_holes, closing_mm, largest_component, cut_leaks)
@@ -147,6 +153,7 @@ def grow_region(
         "tolerance_chosen_by": "sharpest border" if tolerance is None and method == "curve" else "caller or default",
         "max_volume_ml": limits.max_volume_ml,
         "max_radius_mm": limits.max_radius_mm,
+        "half_border": half_border,
         "fill_holes": fill_holes,
         "closing_mm": closing_mm,
         "largest_component": largest_component,
@@ -236,30 +243,48 @@ def _check(
 
 
 def _by_curve(
-    signal: Any, geometry: Geometry, front: list[Seed], back: list[Seed], tolerance: float | None, limits: Limits
-) -> Grown:
+    signal: Any, geometry: Geometry, front: list[Seed], back: list[Seed], tolerance: float | None, limits: Limits,
+    settle: bool,
+) -> Grown:  # fmt: skip
     means, whitening, n_front = models_of(signal, geometry, [*front, *back])
     box = _box_around(front, geometry, limits.max_radius_mm)
-    flooded = flood_from(
-        signal,
-        box,
-        means,
-        whitening,
-        n_front,
-        [s.zyx for s in front],
-        geometry.spacing_zyx_mm,
-        max_radius_mm=limits.max_radius_mm,
-        max_voxels=max(1, int(limits.max_volume_ml * 1000 / geometry.voxel_volume_mm3)),
-    )
     voxel_ml = geometry.voxel_volume_mm3 / 1000
-    level = flooded.best(voxel_ml) if tolerance is None else level_of(tolerance)
+    level, volume_ml = 0, min(limits.max_volume_ml, FIRST_LOOK_ML) if tolerance is None else limits.max_volume_ml
+    while True:
+        flooded = flood_from(
+            signal,
+            box,
+            means,
+            whitening,
+            n_front,
+            [s.zyx for s in front],
+            geometry.spacing_zyx_mm,
+            max_radius_mm=limits.max_radius_mm,
+            max_voxels=max(1, int(volume_ml / voxel_ml)),
+        )
+        level = flooded.best(voxel_ml) if tolerance is None else level_of(tolerance)
+        found_ml = flooded.voxels[min(level, LEVELS - 1)] * voxel_ml
+        if volume_ml >= limits.max_volume_ml or found_ml < ENOUGH_SHARE * volume_ml:
+            break
+        volume_ml = limits.max_volume_ml  # the sharpest border may lie farther out
     capped = tolerance is not None and level > flooded.last
     level = min(level, max(flooded.last, 0))
     mask = np.zeros(geometry.shape_zyx, dtype=bool)
     mask[box] = flooded.level <= level
+    if settle and not capped:
+        _settle(mask, np.ascontiguousarray(signal), geometry, means, whitening, n_front)
     contrast = float(flooded.contrast[level]) if np.isfinite(flooded.contrast[level]) else 0.0
     used = tolerance_of(level) if tolerance is None or capped else float(tolerance)
     return Grown(mask, used, capped, _jump(flooded, level), contrast, _history(flooded, voxel_ml))
+
+
+def _settle(mask: Any, signal: Any, geometry: Geometry, means: Any, whitening: Any, n_front: int) -> None:
+    """Move the border of a grown region, in place, to where voxels are half lesion."""
+    box = box_around(mask, geometry.spacing_zyx_mm, REACH_OUT * min(geometry.spacing_mm))
+    part = mask[box]
+    distance = np.empty(part.shape, dtype=np.float32)
+    box_distances(signal, np.array([b.start for b in box], dtype=np.int64), means, whitening, n_front, distance)
+    mask[box] = settle_border(part, distance, geometry.spacing_zyx_mm)
 
 
 def _jump(flooded: Flooded, level: int) -> float:
