@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,43 +10,17 @@ import numpy as np
 from spinekit.case import DynamicSeries, Roi, Seed, Volume
 from spinekit.errors import InputRefusedError
 from spinekit.geometry import Geometry
-from spinekit.segmentation.border import REACH_OUT, settle_border
-from spinekit.segmentation.cleanup import box_around, close_mm, keep_components_of, keep_largest, without_holes
-from spinekit.segmentation.flood import LEVELS, box_distances
-from spinekit.segmentation.leaks import Neck, border_share, cut_at_neck, find_neck, leak_warnings, reaches_radius
-from spinekit.segmentation.likeness import model_of, models_of
-from spinekit.segmentation.one_image import confidence_mask, enhancement_image, threshold_mask
-from spinekit.segmentation.tolerance import Flooded, flood_from, level_of, tolerance_of
+from spinekit.segmentation.by_curve import by_curve
+from spinekit.segmentation.by_image import by_image
+from spinekit.segmentation.grown import Limits, bounded, finish
+from spinekit.segmentation.leaks import border_share, leak_warnings, reaches_radius
+from spinekit.segmentation.likeness import model_of
 
 __all__ = ["METHODS", "grow_region"]
 
 METHODS = ("curve", "confidence", "threshold")
-DEFAULT_TOLERANCE = {"confidence": 2.5, "threshold": 0.4}
-FIRST_LOOK_ML = 60.0  # where the search for the sharpest border ends if the region found is much smaller
-ENOUGH_SHARE = 0.5
-JUMP_STEP = 1.1  # leaks are looked for at 10 % more tolerance
 
 SeedLike = Seed | Sequence[int]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Bounds of growing: volume in ml, distance from the nearest seed in mm."""
-
-    max_volume_ml: float
-    max_radius_mm: float
-
-
-@dataclass(frozen=True)
-class Grown:
-    """What a method found: mask before clean-up, tolerance used, and what tells a leak."""
-
-    mask: Any
-    tolerance: float
-    capped: bool
-    jump: float
-    contrast: float
-    history: dict[str, Any]
 
 
 def grow_region(
@@ -127,16 +100,17 @@ def grow_region(
     for seed in (*front, *back):
         model_of(signal, geometry, seed)  # refuses seeds outside the image or without signal
     if method == "curve":
-        grown = _by_curve(signal, geometry, front, back, tolerance, limits, half_border)
+        grown = by_curve(signal, geometry, front, back, tolerance, limits, half_border)
     else:
-        grown = _on_one_image(signal, geometry, front, back, method, tolerance, limits, n_baseline)
-    mask, corner, neck = _finish(grown, front, geometry, fill_holes, closing_mm, largest_component, cut_leaks)
+        grown = by_image(signal, geometry, front, back, method, tolerance, limits, n_baseline)
+    mask, corner, neck = finish(grown, front, back, geometry, fill_holes, closing_mm, largest_component, cut_leaks)
     points = [(s.zyx[0] - corner[0], s.zyx[1] - corner[1], s.zyx[2] - corner[2]) for s in front]
+    mask, over = bounded(mask, points, geometry, limits)
     reached = reaches_radius(mask, points, geometry.spacing_zyx_mm, limits.max_radius_mm)
     whole = np.zeros(geometry.shape_zyx, dtype=bool)
     whole[tuple(slice(o, o + n) for o, n in zip(corner, mask.shape, strict=True))] = mask
     warnings = leak_warnings(
-        capped_at_ml=limits.max_volume_ml if grown.capped else None,
+        capped_at_ml=limits.max_volume_ml if grown.capped or over else None,
         reaches_radius_mm=limits.max_radius_mm if reached else None,
         edge=border_share(whole),
         jump=grown.jump,
@@ -240,164 +214,3 @@ def _check(
             cause="A single slice was exported.",
             cure="Draw the region by hand, or export the whole series.",
         )
-
-
-def _by_curve(
-    signal: Any, geometry: Geometry, front: list[Seed], back: list[Seed], tolerance: float | None, limits: Limits,
-    settle: bool,
-) -> Grown:  # fmt: skip
-    means, whitening, n_front = models_of(signal, geometry, [*front, *back])
-    box = _box_around(front, geometry, limits.max_radius_mm)
-    voxel_ml = geometry.voxel_volume_mm3 / 1000
-    level, volume_ml = 0, min(limits.max_volume_ml, FIRST_LOOK_ML) if tolerance is None else limits.max_volume_ml
-    while True:
-        flooded = flood_from(
-            signal,
-            box,
-            means,
-            whitening,
-            n_front,
-            [s.zyx for s in front],
-            geometry.spacing_zyx_mm,
-            max_radius_mm=limits.max_radius_mm,
-            max_voxels=max(1, int(volume_ml / voxel_ml)),
-        )
-        level = flooded.best(voxel_ml) if tolerance is None else level_of(tolerance)
-        found_ml = flooded.voxels[min(level, LEVELS - 1)] * voxel_ml
-        if volume_ml >= limits.max_volume_ml or found_ml < ENOUGH_SHARE * volume_ml:
-            break
-        volume_ml = limits.max_volume_ml  # the sharpest border may lie farther out
-    capped = tolerance is not None and level > flooded.last
-    level = min(level, max(flooded.last, 0))
-    mask = np.zeros(geometry.shape_zyx, dtype=bool)
-    mask[box] = flooded.level <= level
-    if settle and not capped:
-        _settle(mask, np.ascontiguousarray(signal), geometry, means, whitening, n_front)
-    contrast = float(flooded.contrast[level]) if np.isfinite(flooded.contrast[level]) else 0.0
-    used = tolerance_of(level) if tolerance is None or capped else float(tolerance)
-    return Grown(mask, used, capped, _jump(flooded, level), contrast, _history(flooded, voxel_ml))
-
-
-def _settle(mask: Any, signal: Any, geometry: Geometry, means: Any, whitening: Any, n_front: int) -> None:
-    """Move the border of a grown region, in place, to where voxels are half lesion."""
-    box = box_around(mask, geometry.spacing_zyx_mm, REACH_OUT * min(geometry.spacing_mm))
-    part = mask[box]
-    distance = np.empty(part.shape, dtype=np.float32)
-    box_distances(signal, np.array([b.start for b in box], dtype=np.int64), means, whitening, n_front, distance)
-    mask[box] = settle_border(part, distance, geometry.spacing_zyx_mm)
-
-
-def _jump(flooded: Flooded, level: int) -> float:
-    """Return by how much the volume grows with 10 % more tolerance; what lies beyond the cap counts as the cap."""
-    more = min(level_of(tolerance_of(level) * JUMP_STEP), LEVELS - 1)
-    return float(flooded.voxels[more] / max(flooded.voxels[level], 1))
-
-
-def _history(flooded: Flooded, voxel_ml: float) -> dict[str, Any]:
-    levels = range(0, flooded.last + 1, 2)
-    return {
-        "volume_by_tolerance": [
-            [round(tolerance_of(n), 4), round(float(flooded.voxels[n]) * voxel_ml, 4)] for n in levels
-        ]
-    }
-
-
-def _box_around(front: list[Seed], geometry: Geometry, radius_mm: float) -> tuple[slice, ...]:
-    points = np.array([s.zyx for s in front])
-    reach = np.ceil(radius_mm / np.asarray(geometry.spacing_zyx_mm)).astype(int) + 1
-    low = np.maximum(points.min(axis=0) - reach, 0)
-    high = np.minimum(points.max(axis=0) + reach + 1, geometry.shape_zyx)
-    return tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-
-
-def _on_one_image(
-    signal: Any, geometry: Geometry, front: list[Seed], back: list[Seed], method: str, tolerance: float | None,
-    limits: Limits, n_baseline: int,
-) -> Grown:  # fmt: skip
-    image = enhancement_image(signal, n_baseline)
-    used = DEFAULT_TOLERANCE[method] if tolerance is None else tolerance
-    grow = threshold_mask if method == "threshold" else confidence_mask
-    allowed = _within_radius(front, geometry, limits.max_radius_mm)
-    for seed in back:  # a voxel whose value is nearer to a background seed stays outside
-        own = np.min([np.abs(image - image[s.zyx]) for s in front], axis=0)
-        allowed &= np.abs(image - image[seed.zyx]) > own
-    points = [s.zyx for s in front]
-    masked = np.where(allowed, image, np.nan)
-    mask = keep_components_of(grow(masked, geometry, front, used) & allowed, points)
-    more = keep_components_of(grow(masked, geometry, front, used * JUMP_STEP) & allowed, points)
-    jump = float(more.sum() / max(mask.sum(), 1))
-    volume_ml = mask.sum() * geometry.voxel_volume_mm3 / 1000
-    capped = bool(volume_ml > limits.max_volume_ml)
-    if capped:
-        mask = _nearest_part(mask, front, geometry, limits.max_volume_ml)
-    return Grown(mask, float(used), capped, jump, _contrast(image, mask), {})
-
-
-def _within_radius(front: list[Seed], geometry: Geometry, radius_mm: float) -> Any:
-    return _distance_to(front, geometry) <= radius_mm
-
-
-def _distance_to(front: list[Seed], geometry: Geometry) -> Any:
-    places = np.ogrid[tuple(slice(0, n) for n in geometry.shape_zyx)]
-    nearest = np.full(geometry.shape_zyx, np.inf, dtype=np.float32)
-    for seed in front:
-        steps = [(p - c) * s for p, c, s in zip(places, seed.zyx, geometry.spacing_zyx_mm, strict=True)]
-        nearest = np.minimum(nearest, np.sqrt(steps[0] ** 2 + steps[1] ** 2 + steps[2] ** 2))
-    return nearest
-
-
-def _nearest_part(mask: Any, front: list[Seed], geometry: Geometry, max_volume_ml: float) -> Any:
-    """Return the voxels of the mask nearest to the seeds, up to the cap."""
-    count = int(max_volume_ml * 1000 / geometry.voxel_volume_mm3)
-    distance = np.where(mask, _distance_to(front, geometry), np.inf)
-    limit = np.partition(distance.ravel(), count)[count]
-    return keep_components_of(distance < limit, [s.zyx for s in front])
-
-
-def _contrast(image: Any, mask: Any) -> float:
-    """Return the step across the border in units of the spread inside; inf where it cannot be had."""
-    from scipy import ndimage
-
-    if not mask.any():
-        return float("inf")
-    outer = ndimage.binary_dilation(mask) & ~mask & np.isfinite(image)
-    inside = image[mask & np.isfinite(image)].astype(np.float64)
-    spread = float(inside.std())
-    if not outer.any() or spread == 0:
-        return float("inf")
-    return float(abs(np.median(inside) - np.median(image[outer].astype(np.float64))) / spread)
-
-
-def _finish(
-    grown: Grown, front: list[Seed], geometry: Geometry, fill_holes: bool, closing_mm: float, largest: bool, cut: bool
-) -> tuple[Any, tuple[int, ...], Neck | None]:
-    """Clean up within the box of what has grown; return the mask of the box, its corner, and a neck if there is one."""
-    if not grown.mask.any():
-        raise _failed(front, grown.tolerance)
-    margin = 2 + (int(np.ceil(closing_mm / min(geometry.spacing_mm))) if closing_mm > 0 else 0)
-    corner, shape = [], []
-    for axis, n in enumerate(geometry.shape_zyx):
-        filled = np.flatnonzero(grown.mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        low = max(0, min(int(filled[0]), *(s.zyx[axis] for s in front)) - margin)
-        high = min(n, max(int(filled[-1]), *(s.zyx[axis] for s in front)) + margin + 1)
-        corner.append(low)
-        shape.append(high - low)
-    mask = grown.mask[tuple(slice(o, o + n) for o, n in zip(corner, shape, strict=True))]
-    points = [(s.zyx[0] - corner[0], s.zyx[1] - corner[1], s.zyx[2] - corner[2]) for s in front]
-    mask = close_mm(mask, closing_mm, geometry.spacing_zyx_mm) if closing_mm > 0 else mask
-    mask = keep_components_of(without_holes(mask) if fill_holes else mask, points)
-    mask = keep_largest(mask) if largest else mask
-    if not mask.any():
-        raise _failed(front, grown.tolerance)
-    neck = find_neck(mask, points, geometry.spacing_zyx_mm)
-    return (cut_at_neck(mask, neck, points) if neck is not None and cut else mask), tuple(corner), neck
-
-
-def _failed(front: list[Seed], tolerance: float) -> InputRefusedError:
-    return InputRefusedError(
-        "growth-failed",
-        found=f"Growing from {[s.ijk for s in front]} with tolerance {tolerance:.3g} found no voxel.",
-        expected="A region that holds at least the seed.",
-        cause="The tolerance is very small, or a background seed has the same curve.",
-        cure="Raise the tolerance, or move the seeds.",
-    )
