@@ -140,6 +140,28 @@ def demo(
 
 
 @app.command()
+def verify(
+    case: Annotated[Path, typer.Argument(help="Folder that spinekit run has written.")],
+    source: Annotated[Path | None, typer.Option("--source", help="Where the series lies now.")] = None,
+    t2: Annotated[Path | None, typer.Option("--t2", help="Where the T2 image lies now.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only what differs.")] = False,
+) -> None:
+    """Recompute every number of a report from its sources and name what differs."""
+    from spinekit.reporting.verify import verify_case
+
+    with _told():
+        found = verify_case(case, source=source, t2=t2, on_step=None if quiet else _progress)
+        for note in () if quiet else found.notes:
+            typer.echo(f"note: {note}")
+        for difference in found.differences:
+            typer.echo(f"differs: {difference}")
+        if not found.unchanged:
+            typer.echo(f"spinekit: {len(found.differences)} of what was checked differ [verify-differs]", err=True)
+            raise typer.Exit(2)
+        typer.echo("Unchanged: every hash, setting and version agrees, and every number was recomputed to the bit.")
+
+
+@app.command()
 def doctor() -> None:
     """Check the installation, one line each, with the cure."""
     from spinekit.doctor import examine

@@ -89,6 +89,14 @@ CODES: Mapping[str, str] = MappingProxyType(
         "case-incomplete": "an earlier step of the case has not been done",
         "output-exists": "the output folder holds something that is not a spinekit case",
         "output-unwritable": "the output cannot be written",
+        "output-busy": "another run is at work in the output folder",
+        # many cases
+        "table-invalid": "a table of cases cannot be read or lacks a column",
+        "case-name-unsafe": "the name of a case is no plain pseudonym, or two cases share it",
+        "case-timeout": "a case took longer than it may",
+        "case-memory": "a case took more memory than it may",
+        "case-crashed": "the process of a case ended without a word",
+        "verify-differs": "a case differs from what its sources and choices give",
     }
 )
 

@@ -25,3 +25,11 @@ def shared_data() -> Path:
     if folder is None:
         pytest.skip("Real inputs are not here: set SPINEKIT_DATA or lay them at ../shared/data.")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _state_of_its_own(tmp_path_factory):
+    """Keep what spinekit remembers about sources out of the home folder of whoever runs the tests."""
+    os.environ["SPINEKIT_STATE"] = str(tmp_path_factory.mktemp("state"))
+    yield
+    del os.environ["SPINEKIT_STATE"]

@@ -90,6 +90,11 @@ class CaseFolder:
         return self.root / "provenance.json"
 
     @property
+    def seal(self) -> Path:
+        """SHA-256 of every file of a finished run; `spinekit verify` holds the folder against it."""
+        return self.root / "seal.json"
+
+    @property
     def error(self) -> Path:
         """Code and message of a refused or failed run."""
         return self.root / "error.json"

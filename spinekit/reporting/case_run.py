@@ -14,6 +14,7 @@ from spinekit.io.layout import CaseFolder
 from spinekit.provenance import write_json
 from spinekit.reporting.html import write_report
 from spinekit.reporting.notebooks import StepFailure, run_notebooks
+from spinekit.reporting.seal import remember_choices, write_seal
 from spinekit.settings import read_settings
 
 __all__ = ["CaseRequest", "CaseRun", "run_case"]
@@ -38,6 +39,7 @@ class CaseRequest:
     reader: str = ""
     settings_file: Path | None = None
     n_baseline: int | None = None
+    check_setup: bool = True  # begin with notebook 00; a cohort checks the installation once, not per case
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ def _parameters(request: CaseRequest) -> dict[str, dict[str, Any]]:
     review = {"journal_file": mark["journal_file"], "reader": reader, "accept": True, "reason": UNATTENDED}
     own = {"01_load_case": load, "02_mark_lesion": mark, "03_review_roi": review}
     later = ("04_parameter_maps", "05_radiomics", "08_case_report")
-    return {"00_check_setup": {}} | {name: {"case_dir": case_dir, **own.get(name, {})} for name in (*own, *later)}
+    first: dict[str, dict[str, Any]] = {"00_check_setup": {}} if request.check_setup else {}
+    return first | {name: {"case_dir": case_dir, **own.get(name, {})} for name in (*own, *later)}
 
 
 def _written(seeds: tuple[tuple[float, ...], ...]) -> str:
@@ -141,8 +144,18 @@ def run_case(request: CaseRequest, *, on_step: Callable[[int, int, str], None] |
     _check(request)
     folder = CaseFolder.for_writing(request.case_dir)
     folder.error.unlink(missing_ok=True)
+    folder.seal.unlink(missing_ok=True)
     outcome = run_notebooks(request.case_dir, _parameters(request), on_step=on_step)
     if outcome.failure is not None:
         write_json(folder.error, {"code": outcome.failure.code, "message": outcome.failure.message})
     report = write_report(request.case_dir, outcome)
+    if outcome.failure is None:
+        remember_choices(
+            request.case_dir,
+            settings=request.settings_file,
+            roi=request.roi_file,
+            journal=request.journal_file,
+            n_baseline=request.n_baseline,
+        )
+        write_seal(request.case_dir)
     return CaseRun(report, time.perf_counter() - started, outcome.failure)

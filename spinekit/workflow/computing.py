@@ -131,10 +131,19 @@ def open_features(case_dir: PathLike) -> pd.DataFrame:
     folder = CaseFolder.at(case_dir)
     if not folder.features.is_file():
         raise missing_step("feature table", "features.csv", "05")
-    table = pd.read_csv(folder.features, index_col=0, float_precision="round_trip")
+    # Python's float is exact to the last bit; the parser of pandas is not in every version of it
+    table = pd.read_csv(folder.features, index_col=0, dtype=str, keep_default_na=False).apply(_as_numbers)
     kept = json.loads(folder.features_record.read_text(encoding="utf-8"))
     table.attrs["warnings"] = tuple(kept["warnings"])
     return table
+
+
+def _as_numbers(column: Any) -> Any:
+    """Return a column of text as float64, NaN where it is empty; as it is if it holds words."""
+    try:
+        return column.map(lambda text: float(text) if text else float("nan")).astype(float)
+    except ValueError:
+        return column
 
 
 def write_provenance(case_dir: PathLike) -> dict[str, Any]:

@@ -49,6 +49,7 @@ def load_case(
     times_s: Sequence[float] | None = None,
     choose_series: str = "",
     settings: Study | None = None,
+    remember: bool = True,
 ) -> LoadedCase:
     """Read a series, with its T2 if given, and open a case folder for it.
 
@@ -67,6 +68,8 @@ def load_case(
         Which series of the source, where it holds several.
     settings : Study, optional
         Settings of the study, kept with the case.
+    remember : bool
+        Keep on this machine, outside the case, where the sources lie.
 
     Returns
     -------
@@ -96,7 +99,24 @@ def load_case(
     write_json(folder.settings, study.as_dict())
     if t2_image is not None:
         io.write_volume(t2_image, folder.t2)
+    if origin == "files" and remember:
+        _remember(folder, source, t2, times_s, choose_series)
     return LoadedCase(folder, open_series(case_dir), t2_image, seed_ijk)
+
+
+def _remember(folder: CaseFolder, source: Any, t2: PathLike, times_s: Any, choose_series: str) -> None:
+    """Keep where the sources lie, outside the case folder, so that `spinekit verify` can read them again."""
+    from spinekit.io.whereabouts import remember_sources
+
+    paths = [source] if isinstance(source, (str, os.PathLike)) else list(source)
+    remember_sources(
+        folder.root,
+        series_sha256=json.loads((folder.series / "series.json").read_text(encoding="utf-8"))["sha256"],
+        source=[os.path.abspath(path) for path in paths],
+        t2=os.path.abspath(t2) if os.fspath(t2) else "",
+        times_s=None if times_s is None else [float(t) for t in times_s],
+        choose_series=choose_series,
+    )
 
 
 def _simulate(source: str) -> Any:
@@ -129,7 +149,7 @@ def _forget_other_results(folder: CaseFolder, series: DynamicSeries, study: Stud
         if same_series and settings_from(json.loads(folder.settings.read_text(encoding="utf-8"))) == study:
             return
     stale = [folder.roi, folder.roi_record, folder.journal, folder.features, folder.features_record]
-    stale += [folder.t2, folder.provenance, folder.report, *sorted(folder.maps.glob("*"))]
+    stale += [folder.t2, folder.provenance, folder.report, folder.seal, *sorted(folder.maps.glob("*"))]
     for path in stale:
         path.unlink(missing_ok=True)
 
