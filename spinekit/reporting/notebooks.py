@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -146,14 +147,22 @@ def run_notebooks(
     return NotebookRun(tuple(executed), tuple(seconds), (), None)
 
 
-def _local_kernels() -> Any:
-    """Return a kernel manager that talks over local sockets: others on the machine could read TCP ports."""
+@contextmanager
+def _local_kernels() -> Iterator[Any]:
+    """Give a kernel manager that talks over local sockets, in a folder of its own: TCP ports others could read."""
     from jupyter_client.manager import AsyncKernelManager
 
-    class LocalKernelManager(AsyncKernelManager):
-        transport = "ipc" if os.name == "posix" else "tcp"
+    with tempfile.TemporaryDirectory(prefix="spinekit-") as folder:
 
-    return LocalKernelManager
+        class LocalKernelManager(AsyncKernelManager):
+            transport = "ipc" if os.name == "posix" else "tcp"
+
+            def __init__(self, **options: Any) -> None:
+                super().__init__(**options)
+                if self.transport == "ipc":
+                    self.ip = str(Path(folder) / "kernel")
+
+        yield LocalKernelManager
 
 
 def _execute(source: Path, target: Path, parameters: Mapping[str, Any]) -> StepFailure | None:
@@ -162,11 +171,11 @@ def _execute(source: Path, target: Path, parameters: Mapping[str, Any]) -> StepF
     from papermill.exceptions import PapermillExecutionError
 
     failure = None
-    with write_beside(target) as path:
+    with write_beside(target) as path, _local_kernels() as manager:
         try:
             papermill.execute_notebook(
                 str(source), str(path), dict(parameters), progress_bar=False, cwd=str(source.parent),
-                execution_timeout=MINUTES * 60, kernel_name="python3", kernel_manager_class=_local_kernels(),
+                execution_timeout=MINUTES * 60, kernel_name="python3", kernel_manager_class=manager,
             )  # fmt: skip
         except PapermillExecutionError as reason:
             failure = _failure(source.stem, str(reason.ename), str(reason.evalue))

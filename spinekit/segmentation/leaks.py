@@ -43,7 +43,7 @@ def find_neck(mask: Any, seeds_zyx: list[tuple[int, int, int]], spacing_mm: Any)
     places = np.nonzero(mask)
     box = tuple(slice(max(0, int(p.min()) - 1), int(p.max()) + 2) for p in places)
     inside = mask[box]
-    seeds = [tuple(c - b.start for c, b in zip(s, box, strict=True)) for s in seeds_zyx]
+    seeds = [tuple(c - b.start for c, b in zip(s, box, strict=True)) for s in seeds_zyx if mask[s]]
     depth = ndimage.distance_transform_edt(np.pad(inside, 1), sampling=spacing_mm)[1:-1, 1:-1, 1:-1]
     thinnest = min(spacing_mm)
     for radius in np.arange(1, 5) * max(thinnest, 1.0):
@@ -53,7 +53,7 @@ def find_neck(mask: Any, seeds_zyx: list[tuple[int, int, int]], spacing_mm: Any)
             return None
         if n == 1:
             continue
-        own = {_nearest_label(labels, seed, spacing_mm) for seed in seeds if inside[seed]}
+        own = {_nearest_label(labels, seed, spacing_mm) for seed in seeds}
         nearest = ndimage.distance_transform_edt(labels == 0, sampling=spacing_mm, return_distances=False,
                                                  return_indices=True)  # fmt: skip
         territory = np.where(inside, labels[tuple(nearest)], 0)

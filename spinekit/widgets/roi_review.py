@@ -10,7 +10,7 @@ import numpy as np
 
 from spinekit.viewmodels import RoiReview
 from spinekit.viewmodels.review import IN_MM, OPERATIONS
-from spinekit.widgets.viewer import LESION, SliceViewer, unattended
+from spinekit.widgets.viewer import LESION, PLANES, SliceViewer, unattended
 
 __all__ = ["roi_review"]
 
@@ -47,7 +47,8 @@ class _Bench:
         self.accept = w.Button(description="accept", button_style="success", icon="check", layout={"width": "110px"})
         self.reject = w.Button(description="reject", button_style="danger", icon="times", layout={"width": "110px"})
         self.status = w.HTML()
-        self._showing = False
+        self.planes = w.ToggleButtons(options=list(PLANES), description="planes", style={"button_width": "68px"})
+        self.planes.observe(lambda change: self.viewer.show_planes(change["new"]), names="value")
         self._connect()
         self.view = self._lay_out()
         self.viewer.show_phase(self.phase.value)
@@ -56,10 +57,11 @@ class _Bench:
     def _lay_out(self) -> w.Widget:
         simulated = self.review.series.record.get("simulated")
         stamp = '<b style="color:#b00020">SIMULATED CASE, no patient.</b> ' if simulated else ""
-        text = "Paint or erase with the mouse, then press look: the drawing is taken over. Every step can be undone."
+        text = "Choose paint or erase and draw with the mouse. Every stroke and every step can be undone."
         grid = w.GridBox(list(self.buttons.values()), layout={"grid_template_columns": "repeat(3, 114px)"})
         side = w.VBox(
             [
+                self.planes,
                 self.phase,
                 self.mode,
                 self.mm,
@@ -95,15 +97,12 @@ class _Bench:
             action()
 
     def _drawn(self, mask: Any) -> None:
-        if not self._showing:
-            self._do(lambda: self.review.draw(mask))
+        self._do(lambda: self.review.draw(mask))
 
     def refresh(self) -> None:
         """Show the state of the review."""
         review = self.review
-        self._showing = True
         self.viewer.show_labels(review.mask.astype(np.uint8) * LESION)
-        self._showing = False
         self.undo.disabled, self.redo.disabled = not review.can_undo, not review.can_redo
         self.status.value = self._status()
 

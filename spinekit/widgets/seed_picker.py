@@ -12,7 +12,7 @@ from spinekit.kinetics import roi_curve
 from spinekit.kinetics.descriptive import relative_enhancement
 from spinekit.viewmodels import SeedSelection
 from spinekit.widgets.curve_svg import curve_svg
-from spinekit.widgets.viewer import BACKGROUND, LESION, MARK, SliceViewer, unattended
+from spinekit.widgets.viewer import BACKGROUND, LESION, MARK, PLANES, SliceViewer, unattended
 
 __all__ = ["seed_picker"]
 
@@ -78,11 +78,21 @@ class _Picker:
             min=5, max=150, step=1, value=growing.max_radius_mm, description="radius, mm", continuous_update=False
         )
         self.cut = w.Checkbox(value=growing.cut_leaks, description="cut at a thin neck", indent=False)
+        self.options = {
+            "method": self.method,
+            "tolerance": self.tolerance,
+            "max_volume_ml": self.volume,
+            "max_radius_mm": self.radius,
+            "cut_leaks": self.cut,
+        }
+        self._following = False  # while controls are moved to where the selection stands
         self.undo = w.Button(description="undo", icon="undo", layout={"width": "84px"})
         self.redo = w.Button(description="redo", icon="repeat", layout={"width": "84px"})
         self.clear = w.Button(description="clear", icon="trash", layout={"width": "84px"})
         self.status, self.curve, self.seeds = w.HTML(), w.HTML(), w.HTML()
         self._under: tuple[int, int, int] | None = None
+        self.planes = w.ToggleButtons(options=list(PLANES), description="planes", style={"button_width": "68px"})
+        self.planes.observe(lambda change: self.viewer.show_planes(change["new"]), names="value")
         self._connect()
         self.view = self._lay_out()
         self.viewer.show_phase(self.phase.value)
@@ -99,6 +109,7 @@ class _Picker:
         side = w.VBox(
             [
                 self.mode,
+                self.planes,
                 self.phase,
                 self.window,
                 self.method,
@@ -122,17 +133,8 @@ class _Picker:
         self.viewer.on_move(self._moved)
         self.phase.observe(lambda change: self.viewer.show_phase(change["new"]), names="value")
         self.window.observe(lambda change: self.viewer.show_window(*change["new"]), names="value")
-        options = {
-            "method": self.method,
-            "tolerance": self.tolerance,
-            "max_volume_ml": self.volume,
-            "max_radius_mm": self.radius,
-            "cut_leaks": self.cut,
-        }
-        for name, control in options.items():
-            control.observe(
-                lambda change, name=name: self._do(lambda: selection.set(**{name: change["new"]})), names="value"
-            )
+        for name, control in self.options.items():
+            control.observe(lambda change, name=name: self._set(name, change["new"]), names="value")
         self.undo.on_click(lambda _: self._do(selection.undo))
         self.redo.on_click(lambda _: self._do(selection.redo))
         self.clear.on_click(lambda _: self._do(selection.clear))
@@ -142,6 +144,10 @@ class _Picker:
         with self.selection.keeping_failures():
             action()
             _ = self.selection.roi  # what growing refuses is kept as well
+
+    def _set(self, name: str, value: Any) -> None:
+        if not self._following:
+            self._do(lambda: self.selection.set(**{name: value}))
 
     def _clicked(self, ijk: tuple[int, int, int]) -> None:
         if self.mode.value != LOOK:
@@ -165,6 +171,10 @@ class _Picker:
             labels[z, max(0, y - 1) : y + 2, x] = value
             labels[z, y, max(0, x - 1) : x + 2] = value
         self.viewer.show_labels(labels)
+        self._following = True
+        for name, control in self.options.items():
+            control.value = getattr(selection.growing, name)
+        self._following = False
         self.undo.disabled, self.redo.disabled = not selection.can_undo, not selection.can_redo
         self.status.value = self._status(roi)
         self.seeds.value = self._seed_table()

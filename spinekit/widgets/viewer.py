@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from spinekit.case import DynamicSeries, Volume
 from spinekit.widgets.canvas import Canvas
 
-__all__ = ["BACKGROUND", "LESION", "MARK", "SliceViewer", "unattended"]
+__all__ = ["BACKGROUND", "LESION", "MARK", "PLANES", "SliceViewer", "unattended"]
 
 LESION, MARK, BACKGROUND = 1, 2, 3  # values of the drawing: region, lesion seed, background seed
 RED, GREEN, BLUE = (
@@ -19,6 +20,7 @@ RED, GREEN, BLUE = (
     (0, 176, 229, 77),
     (0, 0, 255, 109),
 )  # amber, cyan, rose: told apart without red/green
+PLANES = {"three": "MULTIPLANAR", "axial": "AXIAL", "sagittal": "SAGITTAL", "coronal": "CORONAL"}
 UNATTENDED = "SPINEKIT_UNATTENDED"
 
 
@@ -38,8 +40,8 @@ class SliceViewer:
         Height of the canvas.
     """
 
-    def __init__(self, image: DynamicSeries | Volume, *, height_px: int = 460) -> None:
-        from ipyniivue import ColorMap, NiiVue, SliceType
+    def __init__(self, image: DynamicSeries | Volume, *, height_px: int = 450) -> None:
+        from ipyniivue import ColorMap, MultiplanarType, NiiVue, ShowRender, SliceType
         from ipyniivue import Volume as Layer
 
         self.canvas = Canvas(image.geometry)
@@ -58,6 +60,11 @@ class SliceViewer:
             back_color=(0.0, 0.0, 0.0, 1.0),
             is_nearest_interpolation=True,
             multiplanar_pad_pixels=4,
+            multiplanar_show_render=ShowRender.NEVER,
+            multiplanar_layout=MultiplanarType.GRID,
+            show_all_orientation_markers=True,
+            font_color=(1.0, 0.85, 0.3, 1.0),
+            drag_and_drop_enabled=False,
         )
         self.widget.set_slice_type(SliceType.MULTIPLANAR)
         self._layer = Layer(
@@ -68,6 +75,13 @@ class SliceViewer:
             cal_max=self.limits[1],
             colorbar_visible=False,
         )
+        self._labels: Any = None  # what the drawing is to show, flat
+        self._pen: int | None = None
+        self._ready = False  # whether the browser holds a drawing of the right size
+        self._sending = False
+        self._drawn: Callable[[Any], None] | None = None
+        self.widget.on_image_loaded(lambda _: self._begin_drawing())
+        self.widget.observe(self._arrived, names="draw_bitmap")
         self.widget.load_volumes([self._layer])
         self.widget.set_draw_colormap(
             ColorMap(
@@ -81,6 +95,12 @@ class SliceViewer:
         self.widget.draw_opacity = 0.45
         self.place: tuple[int, int, int] | None = None  # voxel under the crosshair
 
+    def show_planes(self, name: str) -> None:
+        """Show one plane, or three, by the names of `PLANES`."""
+        from ipyniivue import SliceType
+
+        self.widget.set_slice_type(SliceType[PLANES[name]])
+
     def show_phase(self, t: int) -> None:
         """Show another phase of a series."""
         self._layer.frame_4d = int(t)
@@ -89,9 +109,42 @@ class SliceViewer:
         """Set the signal shown black and white."""
         self._layer.cal_min, self._layer.cal_max = float(low), float(high)
 
+    def _begin_drawing(self) -> None:
+        """Make the browser lay out an empty drawing, once the image is there; its bitmap comes back as the answer."""
+        self._ready = False
+        with self._quietly():
+            self.widget.draw_bitmap = None
+        self.widget.set_drawing_enabled(True)
+        self.widget.set_drawing_enabled(False)
+
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        self._sending = True
+        try:
+            yield
+        finally:
+            self._sending = False
+
+    def _arrived(self, change: dict[str, Any]) -> None:
+        bitmap = change["new"]
+        if self._sending or bitmap is None or bitmap.size != int(np.prod(self.canvas.shape)):
+            return
+        self._ready = True
+        if self._drawn is not None and self._pen is not None:
+            self._labels = np.array(bitmap, dtype=np.uint8)
+            self._drawn(self.canvas.mask_from_bitmap(bitmap, LESION))
+        elif self._labels is not None and not np.array_equal(bitmap, self._labels):
+            self._send_labels()  # nobody draws: what is shown is Python's to say
+
+    def _send_labels(self) -> None:
+        if self._ready and self._labels is not None:
+            with self._quietly():
+                self.widget.draw_bitmap = self._labels
+
     def show_labels(self, labels: Any) -> None:
         """Lay labels (Z, Y, X) over the image, in the colours of the region and the seeds."""
-        self.widget.draw_bitmap = self.canvas.bitmap_from(labels)
+        self._labels = self.canvas.bitmap_from(labels)
+        self._send_labels()
 
     def on_move(self, callback: Callable[[tuple[int, int, int]], None]) -> None:
         """Call back with the voxel (i, j, k) whenever the crosshair moves to another one inside the image."""
@@ -108,27 +161,29 @@ class SliceViewer:
         """Call back with the voxel (i, j, k) under the crosshair when the mouse button is let go without a drag."""
 
         def released(event: dict[str, Any]) -> None:
-            if not event.get("is_dragging") and self.place is not None:
+            if self._pen is None and not event.get("is_dragging") and self.place is not None:
                 callback(self.place)
 
         self.widget.on_mouse_up(released)
 
     def draw_with(self, pen: int | None, *, filled: bool = False) -> None:
         """Let the mouse draw with a pen value (0 erases); None gives the mouse back to the crosshair."""
-        if pen is None:
-            self.widget.set_drawing_enabled(False)
-            return
-        self.widget.set_pen_value(pen, filled)
-        self.widget.set_drawing_enabled(True)
+        self.widget.set_drawing_enabled(False)
+        self._pen = pen
+        if pen is not None:
+            self.widget.set_pen_value(pen, filled)
+            self.widget.set_drawing_enabled(True)
 
     def on_drawn(self, callback: Callable[[Any], None]) -> None:
-        """Call back with the mask (Z, Y, X) when a drawing arrives from the browser."""
+        """Call back with the mask (Z, Y, X) after every stroke."""
+        self._drawn = callback
 
-        def arrived(change: dict[str, Any]) -> None:
-            if change["new"] is not None and change["new"].size == int(np.prod(self.canvas.shape)):
-                callback(self.canvas.mask_from_bitmap(change["new"], LESION))
+        def stroke_ended(_: dict[str, Any]) -> None:
+            if self._pen is not None:  # the browser hands the bitmap over when drawing ends
+                self.widget.set_drawing_enabled(False)
+                self.widget.set_drawing_enabled(True)
 
-        self.widget.observe(arrived, names="draw_bitmap")
+        self.widget.on_mouse_up(stroke_ended)
 
     def close(self) -> None:
         """Free the viewer in Python and in the browser."""
