@@ -22,6 +22,7 @@ _HOME = {
     "SpinekitError": "spinekit.errors",
     "Volume": "spinekit.case",
     "extract_features": "spinekit.radiomics",
+    "grow_from_outline": "spinekit.segmentation",
     "grow_region": "spinekit.segmentation",
     "parameter_maps": "spinekit.kinetics",
     "read_roi": "spinekit.io",

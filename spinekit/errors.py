@@ -58,6 +58,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "affine-missing": "a NIfTI file has neither qform nor sform",
         # region of interest and seeds
         "roi-empty": "the region holds no voxel",
+        "outline-outside": "the outline does not meet the series in space",
         "roi-too-small": "the region is a single voxel or a line",
         "roi-label-absent": "the label that was asked for is not in the mask",
         "roi-label-ambiguous": "the mask holds several labels and none was chosen",

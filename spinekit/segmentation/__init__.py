@@ -1,7 +1,8 @@
-"""Regions: growing from seeds, leaks, clean-up, agreement."""
+"""Segmentation: growing from seeds, the study's route from an outline, clean-up in mm, agreement of masks."""
 
 from __future__ import annotations
 
-from spinekit.segmentation.region_growing import grow_region
+from spinekit.segmentation.outline import grow_along_outline, grow_from_outline
+from spinekit.segmentation.region_growing import METHODS, grow_region
 
-__all__ = ["grow_region"]
+__all__ = ["METHODS", "grow_along_outline", "grow_from_outline", "grow_region"]
