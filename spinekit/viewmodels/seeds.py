@@ -9,8 +9,10 @@ from typing import Any
 
 from spinekit.case import DynamicSeries, Roi, Seed
 from spinekit.errors import InputRefusedError, NothingSelectedError
-from spinekit.segmentation import grow_region
+from spinekit.geometry import Geometry
+from spinekit.segmentation import grow_along_outline, grow_region
 from spinekit.segmentation.likeness import model_of
+from spinekit.segmentation.outline import EXPANSIONS, OutlineGrowth
 from spinekit.settings import Growing
 from spinekit.viewmodels.history import History
 from spinekit.viewmodels.journal import Journal, runs_of, voxels_of
@@ -24,11 +26,12 @@ OPTIONS = tuple(f.name for f in dataclasses.fields(Growing))
 
 @dataclass(frozen=True)
 class Marked:
-    """Everything a region follows from: seeds and settings, or a region that was handed in."""
+    """Everything a region follows from: seeds and settings, an outline on another image, or a region handed in."""
 
     seeds: tuple[Seed, ...]
     growing: Growing
     given: Roi | None = None
+    outlined: tuple[Roi, str] | None = None  # the outline, and what "five times" means
 
 
 class SeedSelection(ViewModel):
@@ -55,7 +58,7 @@ class SeedSelection(ViewModel):
         self.series, self.n_baseline = series, n_baseline
         self.journal = Journal.of(series, reader)
         self._history = History(Marked((), growing or Growing()))
-        self._grown: tuple[Marked, Roi] | None = None
+        self._grown: tuple[Marked, Roi, OutlineGrowth | None] | None = None
         self.journal.add(STEP, "begin", n_baseline=n_baseline, **dataclasses.asdict(self.growing))
 
     @property
@@ -82,7 +85,7 @@ class SeedSelection(ViewModel):
         """Place a seed; refused outside the image or where it has no signal."""
         seed = Seed(int(i), int(j), int(k), bool(background))
         model_of(self.series.signal, self.series.geometry, seed)
-        self._do("seed", dataclasses.replace(self._history.now, seeds=(*self.seeds, seed), given=None),
+        self._do("seed", dataclasses.replace(self._history.now, seeds=(*self.seeds, seed), given=None, outlined=None),
                  ijk=list(seed.ijk), background=seed.background)  # fmt: skip
 
     def remove(self, number: int) -> None:
@@ -100,7 +103,7 @@ class SeedSelection(ViewModel):
 
     def clear(self) -> None:
         """Remove every seed."""
-        self._do("clear", dataclasses.replace(self._history.now, seeds=(), given=None))
+        self._do("clear", dataclasses.replace(self._history.now, seeds=(), given=None, outlined=None))
 
     def set(self, **options: Any) -> None:
         """Change settings of growing, by the names of `spinekit.settings.Growing`."""
@@ -120,8 +123,22 @@ class SeedSelection(ViewModel):
     def take(self, roi: Roi, *, source: str = "file") -> None:
         """Take a region that was made elsewhere; the journal keeps its voxels, so that it stands alone."""
         kept = Roi(roi.mask, self.series.geometry, roi.name, roi.warnings, {**roi.record, "method": source})
-        self._do("take", dataclasses.replace(self._history.now, seeds=(), given=kept),
+        self._do("take", dataclasses.replace(self._history.now, seeds=(), given=kept, outlined=None),
                  source=source, name=roi.name, voxels=runs_of(roi.mask))  # fmt: skip
+
+    def outline(self, outline: Roi, *, expand: str = "area") -> None:
+        """Take an outline drawn on another image, such as the sagittal T2; the journal keeps its voxels and grid."""
+        if expand not in EXPANSIONS:
+            raise InputRefusedError(
+                "choice-unknown",
+                found=f"expand='{expand}' was asked for.",
+                expected=f"One of {', '.join(EXPANSIONS)}.",
+                cause="The name may be misspelt.",
+                cure="Use 'area', the default.",
+            )
+        state = dataclasses.replace(self._history.now, seeds=(), given=None, outlined=(outline, expand))
+        kept = {"name": outline.name, "grid": outline.geometry.as_dict(), "voxels": runs_of(outline.mask)}
+        self._do("outline", state, expand=expand, **kept)
 
     def undo(self) -> None:
         """Take back the last change."""
@@ -146,16 +163,30 @@ class SeedSelection(ViewModel):
         state = self._history.now
         if state.given is not None:
             return state.given
-        if all(seed.background for seed in state.seeds):
+        if state.outlined is None and all(seed.background for seed in state.seeds):
             return None
-        if self._grown is None or self._grown[0] != state:
-            self._grown = (state, self._grow(state))
-        return self._grown[1]
+        return self._now_grown()[0]
 
-    def _grow(self, state: Marked) -> Roi:
+    @property
+    def outline_steps(self) -> OutlineGrowth | None:
+        """Every step of the way from the outline to the region; None where the region grew from seeds."""
+        return self._now_grown()[1] if self._history.now.outlined is not None else None
+
+    def _now_grown(self) -> tuple[Roi, OutlineGrowth | None]:
+        state = self._history.now
+        if self._grown is None or self._grown[0] is not state:
+            self._grown = (state, *self._grow(state))
+        return self._grown[1], self._grown[2]
+
+    def _grow(self, state: Marked) -> tuple[Roi, OutlineGrowth | None]:
+        if state.outlined is not None:
+            outline, expand = state.outlined
+            steps = grow_along_outline(self.series, outline, expand=expand, n_baseline=self.n_baseline)
+            return steps.roi, steps
         chosen = dataclasses.asdict(state.growing)
         tolerance = chosen.pop("tolerance") or None
-        return grow_region(self.series, state.seeds, n_baseline=self.n_baseline, tolerance=tolerance, **chosen)
+        roi = grow_region(self.series, state.seeds, n_baseline=self.n_baseline, tolerance=tolerance, **chosen)
+        return roi, None
 
     def confirm(self) -> Roi:
         """Return the region; the gate between looking and computing.
@@ -204,6 +235,10 @@ class SeedSelection(ViewModel):
         elif name == "take":
             mask = voxels_of(values["voxels"], self.series.geometry.shape_zyx)
             self.take(Roi(mask, self.series.geometry, values["name"]), source=values["source"])
+        elif name == "outline":
+            grid = Geometry.from_dict(values["grid"])
+            mask = voxels_of(values["voxels"], grid.shape_zyx)
+            self.outline(Roi(mask, grid, values["name"]), expand=values["expand"])
         elif name in ("remove", "clear", "set", "undo", "redo"):
             getattr(self, name)(**values)
         else:

@@ -182,6 +182,21 @@ def test_a_region_from_a_file_is_kept_in_the_journal_voxel_by_voxel():
     assert np.array_equal(again.confirm().mask, CASE.lesion.mask)
 
 
+@pytest.mark.parametrize("expand", ["area", "dilate"])
+def test_an_outline_on_the_t2_replays_from_the_journal_alone(tmp_path, expand):
+    selection = SeedSelection(SERIES, n_baseline=CASE.n_baseline)
+    selection.outline(CASE.t2_outline, expand=expand)
+    again = SeedSelection(SERIES)
+    again.replay(Journal.read(selection.journal.write(tmp_path / "journal.json")))
+
+    assert np.array_equal(again.confirm().mask, selection.confirm().mask)
+    assert again.outline_steps.roi is again.confirm()
+    again.undo()
+    assert again.roi is None
+    assert again.outline_steps is None
+    assert code_of(again.outline, CASE.t2_outline, expand="volume") == "choice-unknown"
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.booleans(), min_size=24, max_size=24))
 def test_runs_hold_every_voxel(bits):
