@@ -39,7 +39,11 @@ def _told(out: Path | None = None) -> Iterator[None]:
         yield
     except SpinekitError as refused:
         typer.echo(f"spinekit: {refused.message} [{refused.code}]", err=True)
-        if out is not None and (not out.exists() or out.is_dir()) and refused.code != "output-exists":
+        if (
+            out is not None
+            and (not out.exists() or out.is_dir())
+            and refused.code not in ("output-exists", "output-busy")
+        ):
             write_json(out / "error.json", refused.as_dict())
         raise typer.Exit(refused.exit_status) from refused
     except OSError as reason:
@@ -83,6 +87,10 @@ def run(
         list[str] | None, typer.Option("--background", help="Seed i,j,k outside the lesion; may be repeated.")
     ] = None,
     roi: Annotated[Path | None, typer.Option("--roi", help="Mask file to take instead of growing.")] = None,
+    outline: Annotated[
+        Path | None, typer.Option("--outline", help="Mask drawn on another image, such as the T2; the study's route.")
+    ] = None,
+    expand: Annotated[str, typer.Option("--expand", help="Five times the outline: area, linear or dilate.")] = "area",
     journal: Annotated[Path | None, typer.Option("--journal", help="Choices made earlier, to be replayed.")] = None,
     t2: Annotated[Path | None, typer.Option("--t2", help="Sagittal T2 image.")] = None,
     n_baseline: Annotated[int | None, typer.Option("--n-baseline", help="Phases before the contrast agent.")] = None,
@@ -102,6 +110,8 @@ def run(
             seeds=tuple(_numbers(s, kind=int, option="--seed", count=3) for s in seed or ()),
             background=tuple(_numbers(s, kind=int, option="--background", count=3) for s in background or ()),
             roi_file=roi,
+            outline_file=outline,
+            expand=expand,
             journal_file=journal,
             t2=t2,
             times_s=_numbers(times, kind=float, option="--times"),
@@ -112,6 +122,28 @@ def run(
         )
         outcome = run_case(request, on_step=None if quiet else _progress)
         _finish(outcome, quiet=quiet)
+
+
+@app.command()
+def phantom(
+    out: Annotated[Path, typer.Option("--out", help="Folder of the cases and their table.")],
+    n: Annotated[int, typer.Option("--n", min=1, help="Number of cases.")] = 10,
+    kind: Annotated[str, typer.Option("--format", help="File format of the series.")] = "nifti",
+    hospital: Annotated[str, typer.Option("--hospital", help="A or B: scanner and protocol.")] = "A",
+    first_seed: Annotated[int, typer.Option("--first-seed", min=0, help="Seed of the first case.")] = 0,
+    size: Annotated[str, typer.Option("--size", help="Voxels of the series, x,y,z.")] = "256,256,24",
+    quiet: QuietOption = False,
+) -> None:
+    """Write simulated cases with their truth, and a table that spinekit cohort takes."""
+    from spinekit.phantom.cohort import write_cohort
+
+    with _told():
+        i, j, k = (int(v) for v in _numbers(size, kind=int, option="--size", count=3))
+        table = write_cohort(
+            n, out, format=kind, hospital=hospital, first_seed=first_seed, size=(i, j, k),
+            progress=None if quiet else _progress,
+        )  # fmt: skip
+        typer.echo(f"Table: {table}" if not quiet else str(table))
 
 
 def _progress(number: int, total: int, title: str) -> None:
@@ -140,17 +172,51 @@ def demo(
 
 
 @app.command()
+def cohort(
+    table: Annotated[Path, typer.Argument(help="CSV with the columns case and series; see docs/cohort.md.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the cohort; the same folder resumes it.")],
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Cases at the same time.")] = 1,
+    scheduler: Annotated[str, typer.Option("--scheduler", help="Address of a Dask scheduler to use instead.")] = "",
+    settings: Annotated[Path | None, typer.Option("--settings", help="study.toml")] = None,
+    mark_by: Annotated[str, typer.Option("--mark-by", help="journal, seeds or roi, where rows give several.")] = "",
+    reader: Annotated[str, typer.Option("--reader", help="Your initials, for the journals.")] = "",
+    reports: Annotated[bool, typer.Option("--reports/--no-reports", help="A report per case, or tables only.")] = True,
+    minutes: Annotated[float, typer.Option("--minutes", min=0, help="What a case may take; 0 is no limit.")] = 60,
+    memory_gb: Annotated[float, typer.Option("--memory-gb", min=0, help="What a case may hold; 0 is no limit.")] = 0,
+    quiet: QuietOption = False,
+) -> None:
+    """Run every case of a table, past the bad ones, and merge the tables; resumes where it was stopped."""
+    from spinekit.cohort import CohortOptions, run_cohort
+    from spinekit.cohort.progress import Progress
+
+    options = CohortOptions(workers, scheduler, settings, reports, minutes, memory_gb, mark_by, reader)
+    with _told(out):
+        ended = run_cohort(table, out, options, on_case=None if quiet else Progress(typer.echo))
+        for case in ended.failures:
+            typer.echo(f"spinekit: {case['name']}: {case['message']} [{case['code']}]", err=True)
+        if not quiet:
+            typer.echo(f"{len(ended.cases) - len(ended.failures)} of {len(ended.cases)} cases are done.")
+        typer.echo(f"Report: {ended.report}" if not quiet else str(ended.report))
+        raise typer.Exit(ended.exit_status)
+
+
+@app.command()
 def verify(
-    case: Annotated[Path, typer.Argument(help="Folder that spinekit run has written.")],
+    case: Annotated[Path, typer.Argument(help="Folder that spinekit run or spinekit cohort has written.")],
     source: Annotated[Path | None, typer.Option("--source", help="Where the series lies now.")] = None,
     t2: Annotated[Path | None, typer.Option("--t2", help="Where the T2 image lies now.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only what differs.")] = False,
 ) -> None:
     """Recompute every number of a report from its sources and name what differs."""
+    from spinekit.cohort.verify import is_cohort, verify_cohort
     from spinekit.reporting.verify import verify_case
 
+    tell = None if quiet else _progress
     with _told():
-        found = verify_case(case, source=source, t2=t2, on_step=None if quiet else _progress)
+        if is_cohort(case):
+            found = verify_cohort(case, on_case=tell)
+        else:
+            found = verify_case(case, source=source, t2=t2, on_step=tell)
         for note in () if quiet else found.notes:
             typer.echo(f"note: {note}")
         for difference in found.differences:

@@ -17,7 +17,7 @@ from spinekit.reporting.notebooks import StepFailure, run_notebooks
 from spinekit.reporting.seal import remember_choices, write_seal
 from spinekit.settings import read_settings
 
-__all__ = ["CaseRequest", "CaseRun", "run_case"]
+__all__ = ["CaseRequest", "CaseRun", "check_request", "notebook_parameters", "run_case"]
 
 SIMULATED = "simulated:"
 UNATTENDED = "accepted unattended: no reader has looked at the region"
@@ -32,6 +32,8 @@ class CaseRequest:
     seeds: tuple[tuple[float, ...], ...] = ()
     background: tuple[tuple[float, ...], ...] = ()
     roi_file: Path | None = None
+    outline_file: Path | None = None
+    expand: str = "area"
     journal_file: Path | None = None
     t2: Path | None = None
     times_s: tuple[float, ...] = ()
@@ -56,21 +58,22 @@ def _absolute(path: Path | None) -> str:
     return os.path.abspath(path) if path is not None else ""
 
 
-def _check(request: CaseRequest) -> None:
+def check_request(request: CaseRequest) -> None:
     """Refuse at once what would otherwise fail after a kernel has started."""
     read_settings(request.settings_file)
-    for path in (request.roi_file, request.journal_file, request.t2):
+    for path in (request.roi_file, request.outline_file, request.journal_file, request.t2):
         if path is not None and not path.exists():
             raise _absent(path)
     simulated = request.source.startswith(SIMULATED)
     if not simulated and not Path(request.source).exists():
         raise _absent(Path(request.source))
-    ways = [bool(request.seeds), request.roi_file is not None, request.journal_file is not None]
+    files = (request.roi_file, request.outline_file, request.journal_file)
+    ways = [bool(request.seeds), *(path is not None for path in files)]
     if sum(ways) > 1 or (not any(ways) and not simulated):
         raise InputRefusedError(
             "seed-missing" if not any(ways) else "choice-unknown",
             found=f"{sum(ways)} ways to the region were given.",
-            expected="Exactly one of --seed, --roi and --journal.",
+            expected="Exactly one of --seed, --roi, --outline and --journal.",
             cause="A lesion has to be marked by a reader; nothing is guessed.",
             cure="Give --seed I,J,K with a voxel inside the lesion, or mark it in notebook 02.",
         )
@@ -86,7 +89,7 @@ def _absent(path: Path) -> InputRefusedError:
     )
 
 
-def _parameters(request: CaseRequest) -> dict[str, dict[str, Any]]:
+def notebook_parameters(request: CaseRequest) -> dict[str, dict[str, Any]]:
     """Return what each notebook is told, by the stem of its file name."""
     case_dir = _absolute(request.case_dir)
     simulated = request.source.startswith(SIMULATED)
@@ -103,9 +106,12 @@ def _parameters(request: CaseRequest) -> dict[str, dict[str, Any]]:
         "seeds": _written(request.seeds),
         "background": _written(request.background),
         "roi_file": _absolute(request.roi_file),
+        "outline_file": _absolute(request.outline_file),
+        "expand": request.expand,
         "journal_file": _absolute(request.journal_file),
         "reader": reader,
-        "use_suggested_seed": simulated and not (request.seeds or request.roi_file or request.journal_file),
+        "use_suggested_seed": simulated
+        and not (request.seeds or request.roi_file or request.outline_file or request.journal_file),
     }
     review = {"journal_file": mark["journal_file"], "reader": reader, "accept": True, "reason": UNATTENDED}
     own = {"01_load_case": load, "02_mark_lesion": mark, "03_review_roi": review}
@@ -141,11 +147,11 @@ def run_case(request: CaseRequest, *, on_step: Callable[[int, int, str], None] |
         unusable settings file, an output folder that holds something else.
     """
     started = time.perf_counter()
-    _check(request)
+    check_request(request)
     folder = CaseFolder.for_writing(request.case_dir)
     folder.error.unlink(missing_ok=True)
     folder.seal.unlink(missing_ok=True)
-    outcome = run_notebooks(request.case_dir, _parameters(request), on_step=on_step)
+    outcome = run_notebooks(request.case_dir, notebook_parameters(request), on_step=on_step)
     if outcome.failure is not None:
         write_json(folder.error, {"code": outcome.failure.code, "message": outcome.failure.message})
     report = write_report(request.case_dir, outcome)

@@ -14,10 +14,12 @@ import SimpleITK as sitk
 from typer.testing import CliRunner
 
 from spinekit.cli import app
+from spinekit.cohort import CohortOptions, run_cohort
 from spinekit.io import write_volume
 from spinekit.phantom import simulate_case
 from spinekit.phantom.files import write_nifti_series
-from spinekit.reporting.case_run import CaseRequest, run_case
+from spinekit.reporting.case_compute import compute_case
+from spinekit.reporting.case_run import CaseRequest
 from spinekit.reporting.seal import write_seal
 from spinekit.reporting.verify import verify_case
 
@@ -32,18 +34,12 @@ def original(tmp_path_factory):
     write_nifti_series(case.series, root / "in" / "series.nii.gz")
     write_volume(case.t2, root / "in" / "t2.nii.gz")
     (root / "in" / "study.toml").write_text(SETTINGS)
-    outcome = run_case(
-        CaseRequest(
-            source=str(root / "in" / "series.nii.gz"),
-            case_dir=root / "out",
-            seeds=(tuple(case.seed_ijk),),
-            t2=root / "in" / "t2.nii.gz",
-            reader="AB",
-            settings_file=root / "in" / "study.toml",
-            check_setup=False,
-        )
-    )
-    assert outcome.failure is None, outcome.failure
+    rows = f'case,series,t2,seed_ijk\none,series.nii.gz,t2.nii.gz,"{",".join(map(str, case.seed_ijk))}"\n'
+    (root / "in" / "cases.csv").write_text(rows)
+    options = CohortOptions(settings_file=root / "in" / "study.toml", reader="AB")
+    ended = run_cohort(root / "in" / "cases.csv", root / "cohort", options)
+    assert not ended.failures, ended.failures
+    shutil.copytree(root / "cohort" / "cases" / "one", root / "out")
     return root
 
 
@@ -91,6 +87,29 @@ def test_an_unchanged_case_is_called_unchanged_and_the_status_is_0(finished):
 
     assert result.exit_code == 0, result.output
     assert "Unchanged" in result.stdout
+
+
+def test_the_report_of_a_cohort_links_the_report_of_its_case(original):
+    assert 'href="cases/one/report.html"' in (original / "cohort" / "report.html").read_text()
+    assert (original / "cohort" / "cases" / "one" / "report.html").is_file()
+
+
+def test_without_notebooks_the_same_steps_give_the_same_bytes(original, tmp_path):
+    seed = next(
+        a for a in json.loads((original / "out" / "journal.json").read_text())["actions"] if a["action"] == "seed"
+    )
+    request = CaseRequest(
+        source=str(original / "in" / "series.nii.gz"),
+        case_dir=tmp_path / "again",
+        seeds=(tuple(seed["ijk"]),),
+        t2=original / "in" / "t2.nii.gz",
+        reader="AB",
+        settings_file=original / "in" / "study.toml",
+    )
+    compute_case(request)
+
+    for name in ("roi.nii.gz", "roi.json", "features.csv", "maps/maps.json", "maps/auc60.nii.gz", "series/signal.npy"):
+        assert (tmp_path / "again" / name).read_bytes() == (original / "out" / name).read_bytes(), name
 
 
 def test_nothing_in_the_case_is_touched(finished):
