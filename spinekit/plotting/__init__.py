@@ -5,8 +5,9 @@ from spinekit.plotting.curves import enhancement_curve
 from spinekit.plotting.features import feature_overview
 from spinekit.plotting.growing import growing_panels, region_in_3d
 from spinekit.plotting.maps import map_histograms, map_panels
+from spinekit.plotting.outline import outline_panels
 
 __all__ = [
     "enhancement_curve", "feature_overview", "growing_panels", "map_histograms", "map_panels", "montage",
-    "region_in_3d", "three_planes",
+    "outline_panels", "region_in_3d", "three_planes",
 ]  # fmt: skip

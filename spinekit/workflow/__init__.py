@@ -13,10 +13,10 @@ from spinekit.workflow.computing import (
     write_provenance,
 )  # fmt: skip
 from spinekit.workflow.loading import LoadedCase, is_simulated, load_case, open_series, open_settings, open_t2
-from spinekit.workflow.marking import begin_marking, begin_review, open_journal, open_roi, save_roi
+from spinekit.workflow.marking import begin_marking, begin_review, open_journal, open_roi, outline_steps, save_roi
 
 __all__ = [
     "LoadedCase", "begin_marking", "begin_review", "compute_features", "compute_maps", "feature_images", "is_simulated",
     "load_case", "open_features", "open_journal", "open_maps", "open_roi", "open_series", "open_settings", "open_t2",
-    "save_roi", "write_provenance",
+    "outline_steps", "save_roi", "write_provenance",
 ]  # fmt: skip

@@ -11,10 +11,11 @@ from spinekit.errors import InputRefusedError
 from spinekit.geometry import require_same_grid
 from spinekit.io.layout import CaseFolder
 from spinekit.provenance import write_json
+from spinekit.segmentation.outline import OutlineGrowth
 from spinekit.viewmodels import Journal, RoiReview, SeedSelection
 from spinekit.workflow.loading import missing_step, open_marker, open_series, open_settings
 
-__all__ = ["begin_marking", "begin_review", "open_journal", "open_roi", "save_roi"]
+__all__ = ["begin_marking", "begin_review", "open_journal", "open_roi", "outline_steps", "save_roi"]
 
 PathLike = str | os.PathLike[str]
 
@@ -25,6 +26,8 @@ def begin_marking(
     seeds: str = "",
     background: str = "",
     roi_file: PathLike = "",
+    outline_file: PathLike = "",
+    expand: str = "area",
     journal_file: PathLike = "",
     reader: str = "",
     use_suggested_seed: bool = False,
@@ -37,6 +40,10 @@ def begin_marking(
         Voxels as ``"i,j,k;i,j,k"``.
     roi_file : path
         A mask on the grid of the series.
+    outline_file : path
+        A mask drawn on another image, such as the sagittal T2, on that image's grid.
+    expand : {"area", "linear", "dilate"}
+        What "expanded five times" means for the outline.
     journal_file : path
         Choices to replay.
     use_suggested_seed : bool
@@ -45,15 +52,14 @@ def begin_marking(
     Raises
     ------
     InputRefusedError
-        ``choice-unknown`` if several of seeds, `roi_file` and `journal_file` are given; what reading,
+        ``choice-unknown`` if several of seeds, `roi_file`, `outline_file` and `journal_file` are given; what reading,
         placing and replaying refuse.
     """
     from spinekit.io import read_roi
 
     series, study = open_series(case_dir), open_settings(case_dir)
-    given = [
-        name for name, value in (("seeds", seeds), ("roi_file", roi_file), ("journal_file", journal_file)) if value
-    ]
+    ways = {"seeds": seeds, "roi_file": roi_file, "outline_file": outline_file, "journal_file": journal_file}
+    given = [name for name, value in ways.items() if value]
     if len(given) > 1:
         raise InputRefusedError(
             "choice-unknown",
@@ -67,6 +73,8 @@ def begin_marking(
         selection.replay(Journal.read(journal_file))
     elif roi_file:
         selection.take(read_roi(roi_file, on=series.geometry), source="file")
+    elif outline_file:
+        selection.outline(read_roi(outline_file, name="outline"), expand=expand)
     elif seeds:
         selection.place(_voxels(seeds, "seeds"), _voxels(background, "background"))
     elif use_suggested_seed:
@@ -120,6 +128,13 @@ def begin_review(
     if accept and review.verdict is None:
         review.accept(reader, reason)
     return review
+
+
+def outline_steps(case_dir: PathLike) -> OutlineGrowth | None:
+    """Return every step of the way from the outline to the region; None where the region did not come from one."""
+    marked = SeedSelection(open_series(case_dir))
+    marked.replay(open_journal(case_dir))
+    return marked.outline_steps
 
 
 def save_roi(case_dir: PathLike, roi: Roi, journal: Journal) -> Roi:
