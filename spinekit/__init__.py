@@ -29,6 +29,7 @@ _HOME = {
     "read_series": "spinekit.io",
     "read_volume": "spinekit.io",
     "resample_to": "spinekit.case",
+    "seed_sensitivity": "spinekit.segmentation",
     "simulate_case": "spinekit.phantom",
     "write_roi": "spinekit.io",
 }

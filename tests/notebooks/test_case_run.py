@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from spinekit.cli import app
 from spinekit.provenance import hash_file
+from spinekit.segmentation.agreement import dice
 
 SMALL = "simulated:3@96x96x12"
 FILES = ("roi.nii.gz", "features.csv", "journal.json", "provenance.json", "report.html")
@@ -48,8 +49,6 @@ def test_every_file_of_the_public_surface_is_written(finished):
 
 
 def test_the_region_covers_the_simulated_lesion(finished):
-    from spinekit.segmentation.agreement import dice
-
     from spinekit.phantom import simulate_case
 
     truth = simulate_case(3, size=(96, 96, 12)).lesion.mask
@@ -65,6 +64,23 @@ def test_replaying_the_journal_gives_the_same_bits(finished, tmp_path):
 
     assert status == 0, out + err
     assert results_of(tmp_path / "again") == results_of(finished)
+
+
+def test_an_outline_on_the_t2_leads_to_the_region(tmp_path):
+    from spinekit import write_roi
+    from spinekit.phantom import simulate_case
+
+    truth = simulate_case(3, size=(96, 96, 12))
+    outline = write_roi(truth.t2_outline, tmp_path / "outline.nii.gz")
+    folder = tmp_path / "case"
+    status, out, err = spinekit_run("run", SMALL, "--outline", str(outline), "--out", str(folder))
+
+    assert status == 0, out + err
+    mask = sitk.GetArrayFromImage(sitk.ReadImage(str(folder / "roi.nii.gz"))) > 0
+    assert dice(mask, truth.lesion.mask) >= 0.85
+    notebook = nbformat.read(folder / "notebooks" / "03_review_roi.ipynb", as_version=4)
+    cell = next(c for c in notebook.cells if "outline_panels" in c.source)
+    assert any("image/png" in o.get("data", {}) for o in cell.outputs)
 
 
 def test_the_report_needs_no_network_no_script_and_shows_no_code(finished):
