@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
+from spinekit.segmentation.nearness import distances_up_to
+
 __all__ = ["REACH_OUT", "settle_border"]
 
 REACH = 2.0  # how far the border may move outwards, in units of the smallest voxel edge
@@ -38,7 +40,7 @@ def settle_border(mask: Any, distance: Any, spacing_zyx_mm: Any) -> Any:
     ndarray of bool, shape (Z, Y, X)
     """
     step = float(min(spacing_zyx_mm))
-    away = ndimage.distance_transform_edt(~mask, sampling=spacing_zyx_mm)
+    away = distances_up_to(mask, REACH_OUT * step, spacing_zyx_mm)
     shell = (away > OUTSIDE[0] * step) & (away <= OUTSIDE[1] * step) & np.isfinite(distance)
     near = (away > 0) & (away <= REACH * step)
     if not near.any() or not shell.any():

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from spinekit.errors import coded_warning
+from spinekit.segmentation.nearness import distances_up_to, spread
 
 __all__ = ["Neck", "border_share", "cut_at_neck", "find_neck", "leak_warnings", "reaches_radius"]
 
@@ -42,11 +43,12 @@ def find_neck(mask: Any, seeds_zyx: list[tuple[int, int, int]], spacing_mm: Any)
     """
     places = np.nonzero(mask)
     box = tuple(slice(max(0, int(p.min()) - 1), int(p.max()) + 2) for p in places)
-    inside = mask[box]
+    inside = np.ascontiguousarray(mask[box])
     seeds = [tuple(c - b.start for c, b in zip(s, box, strict=True)) for s in seeds_zyx if mask[s]]
-    depth = ndimage.distance_transform_edt(np.pad(inside, 1), sampling=spacing_mm)[1:-1, 1:-1, 1:-1]
-    thinnest = min(spacing_mm)
-    for radius in np.arange(1, 5) * max(thinnest, 1.0):
+    thinnest = max(min(spacing_mm), 1.0)
+    radii = np.arange(1, 5) * thinnest
+    depth = distances_up_to(np.pad(~inside, 1, constant_values=True), float(radii[-1]), spacing_mm)[1:-1, 1:-1, 1:-1]
+    for radius in radii:
         core = depth > radius
         labels, n = ndimage.label(core)
         if n == 0:
@@ -54,9 +56,8 @@ def find_neck(mask: Any, seeds_zyx: list[tuple[int, int, int]], spacing_mm: Any)
         if n == 1:
             continue
         own = {_nearest_label(labels, seed, spacing_mm) for seed in seeds}
-        nearest = ndimage.distance_transform_edt(labels == 0, sampling=spacing_mm, return_distances=False,
-                                                 return_indices=True)  # fmt: skip
-        territory = np.where(inside, labels[tuple(nearest)], 0)
+        territory = labels.astype(np.int32)
+        spread(inside, territory)
         beyond = inside & ~np.isin(territory, sorted(own))
         share = float(beyond.sum() / inside.sum())
         if share >= NECK_SHARE:

@@ -91,7 +91,7 @@ def seed_sensitivity(
     chosen = core[np.unique(np.linspace(0, len(core) - 1, min(at_most, len(core))).round().astype(int))]
     seeds = tuple((int(x), int(y), int(z)) for z, y, x in chosen)
     masks = [grow_region(series, [seed], n_baseline=n_baseline, **options).mask for seed in seeds]
-    frequency = np.mean(masks, axis=0, dtype=np.float32)
+    frequency: Any = np.mean(masks, axis=0, dtype=np.float32)
     box = _box(frequency > 0, roi.mask)
     packed = np.array([m[box].ravel() for m in masks])
     sizes = packed.sum(axis=1)
