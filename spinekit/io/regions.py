@@ -11,6 +11,7 @@ import numpy as np
 from spinekit.case import Roi, Volume
 from spinekit.errors import InputRefusedError
 from spinekit.geometry import Geometry, require_same_grid, to_sitk
+from spinekit.io.region_dicom import choose_region, dicom_region_reader
 from spinekit.provenance import write_beside
 from spinekit.settings import Reading
 
@@ -50,7 +51,7 @@ def read_roi(
     path: PathLike,
     on: Geometry | None = None,
     *,
-    label: int | None = None,
+    label: int | str | None = None,
     name: str = "lesion",
     settings: Reading | None = None,
 ) -> Roi:
@@ -59,11 +60,12 @@ def read_roi(
     Parameters
     ----------
     path : path
-        NIfTI, NRRD (also .seg.nrrd with one segment per label), MetaImage.
+        NIfTI, NRRD (also .seg.nrrd with one segment per label), MetaImage, DICOM SEG, RTSTRUCT.
     on : Geometry, optional
-        The grid that the region must be on; it is never moved onto it.
-    label : int, optional
-        Which label; needed where the mask holds several.
+        The grid that the region must be on; it is never moved onto it. An RTSTRUCT has no grid of its own
+        and needs that of the image it was drawn on.
+    label : int or str, optional
+        Which label, or number or name in a DICOM SEG or RTSTRUCT; needed where the file holds several.
 
     Returns
     -------
@@ -77,6 +79,13 @@ def read_roi(
     GridMismatchError
         If its grid differs from `on`; both grids are in the message.
     """
+    drawn = dicom_region_reader(Path(path)) if Path(path).is_file() and not _is_image(Path(path)) else None
+    if drawn is not None:
+        region = choose_region(drawn, label, f"'{Path(path).name}'").make(on)
+        _require_extent(region, f"'{Path(path).name}'")
+        return Roi(region.mask, region.geometry, name, region.warnings, region.record)
+    if isinstance(label, str):
+        raise _no_names(Path(path).name, label)
     values, geometry = _labels(Path(path), settings or Reading())
     present = [int(v) for v in np.unique(values) if v != 0]
     what = f"'{Path(path).name}'"
@@ -105,6 +114,20 @@ def read_roi(
         roi = Roi(roi.mask, on, name, record=roi.record)
     _require_extent(roi, what)
     return roi
+
+
+def _is_image(path: Path) -> bool:
+    return path.name.lower().endswith((".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd"))
+
+
+def _no_names(file: str, label: str) -> InputRefusedError:
+    return InputRefusedError(
+        "roi-label-absent",
+        found=f"'{file}' holds numbered labels; the name '{label}' was asked for.",
+        expected="A whole number.",
+        cause="Only DICOM SEG and RTSTRUCT are chosen by name.",
+        cure="Give the number of the label.",
+    )
 
 
 def _labels(path: Path, reading: Reading) -> tuple[Any, Geometry]:

@@ -1,0 +1,141 @@
+"""A parameter map as DICOM parametric map, with its unit and quantity as codes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinekit.case import Volume
+from spinekit.errors import InputRefusedError
+from spinekit.geometry import Geometry
+from spinekit.io.export_codes import EQUIPMENT, quantity_code, unit_code
+from spinekit.io.export_seg import SERIES_NUMBER, dicom_uid
+from spinekit.io.export_source import PhaseImages, names_as_they_are, phase_images
+from spinekit.provenance import hash_array, library_versions, write_beside
+from spinekit.quantities import QUANTITIES
+
+__all__ = ["write_dicom_map", "write_dicom_maps"]
+
+PathLike = str | os.PathLike[str]
+
+
+def write_dicom_map(
+    volume: Volume,
+    path: PathLike,
+    *,
+    source: PathLike | Sequence[PathLike],
+    phase: int = 0,
+    series: str | None = None,
+    drop_incomplete: bool = False,
+) -> Path:
+    """Write one map as DICOM parametric map (float32).
+
+    NaN stays NaN: a voxel in which the quantity is undefined is not turned into a number. Patient and
+    study are those of the source: de-identify the source first if the file is to leave the hospital.
+
+    Parameters
+    ----------
+    volume : Volume
+        On the grid of the series; its name and unit give the codes.
+    path : path
+        Usually ``.dcm``; written beside and renamed.
+    source : path or list of paths
+        The DICOM series the map was computed from.
+    phase : int
+        Phase whose images the frames refer to for their place, from 0; the map is made of all phases.
+    series : str, optional
+        Which series, where the source holds several.
+    drop_incomplete : bool
+        As in the settings the series was read with.
+
+    Raises
+    ------
+    InputRefusedError
+        ``value-out-of-range`` if no voxel of the map is defined; what reading the source refuses.
+    GridMismatchError
+        If map and series are on different grids.
+    """
+    images = phase_images(source, phase, on=volume.geometry, series=series, drop_incomplete=drop_incomplete)
+    return _write(volume, Path(path), images)
+
+
+def write_dicom_maps(
+    volumes: Sequence[Volume],
+    folder: PathLike,
+    *,
+    on: Geometry,
+    source: PathLike | Sequence[PathLike],
+    phase: int = 0,
+    series: str | None = None,
+    drop_incomplete: bool = False,
+) -> list[Path]:
+    """Write several maps of one series into a folder, reading the series once; see `write_dicom_map`.
+
+    A map without a defined voxel is left out.
+    """
+    images = phase_images(source, phase, on=on, series=series, drop_incomplete=drop_incomplete)
+    defined = [volume for volume in volumes if np.isfinite(volume.values).any()]
+    return [_write(volume, Path(folder) / f"{volume.name}.dcm", images, place=n) for n, volume in enumerate(defined, 1)]
+
+
+def _write(volume: Volume, path: Path, images: PhaseImages, place: int = 1) -> Path:
+    with names_as_they_are():
+        dataset = _parametric_map(volume, images, place)
+    with write_beside(path) as temporary:
+        dataset.save_as(temporary, enforce_file_format=True)
+    return path
+
+
+def _parametric_map(volume: Volume, images: PhaseImages, place: int) -> Any:
+    import highdicom as hd
+
+    values = np.array(volume.values, dtype=np.float32)
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        raise InputRefusedError(
+            "value-out-of-range",
+            found=f"The map '{volume.name}' is undefined in every voxel.",
+            expected="At least one voxel with a value.",
+            cause="No voxel takes up contrast agent, or the number of baseline phases is wrong.",
+            cure="Leave this map out, or correct the settings.",
+        )
+    low, high = QUANTITIES[volume.name].plausible if volume.name in QUANTITIES else (finite.min(), finite.max())
+    identity = (images.datasets[0].SOPInstanceUID, volume.name, hash_array(values))
+    dataset = hd.pm.ParametricMap(
+        source_images=list(images.datasets),
+        pixel_array=values,
+        series_instance_uid=dicom_uid("maps", images.datasets[0].SOPInstanceUID),
+        series_number=SERIES_NUMBER + 1,
+        sop_instance_uid=dicom_uid("map", *identity),
+        instance_number=place,
+        software_versions=library_versions()["spinekit"],
+        contains_recognizable_visual_features=False,
+        real_world_value_mappings=[_mapping(volume, finite)],
+        voi_lut_transformations=[
+            hd.VOILUTTransformation(window_center=float(low + high) / 2, window_width=max(float(high - low), 1e-6))
+        ],
+        content_label=volume.name[:16].upper().strip("_"),
+        content_description=(QUANTITIES[volume.name].title if volume.name in QUANTITIES else volume.name)[:64],
+        **EQUIPMENT,
+    )
+    dataset.SeriesDescription = "spinekit parameter maps, research only"
+    return dataset
+
+
+def _mapping(volume: Volume, finite: Any) -> Any:
+    """Return the mapping from stored to real values, which are the same, with unit and quantity."""
+    import highdicom as hd
+
+    return hd.pm.RealWorldValueMapping(
+        lut_label=volume.name[:16].upper().strip("_"),
+        lut_explanation=(QUANTITIES[volume.name].formula if volume.name in QUANTITIES else volume.name)[:64],
+        unit=unit_code(volume.unit),
+        value_range=(float(finite.min()), float(finite.max())),
+        slope=1.0,
+        intercept=0.0,
+        quantity_definition=quantity_code(volume.name),
+    )
