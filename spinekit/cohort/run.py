@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -156,12 +157,30 @@ def _in_parallel(jobs: list[dict[str, Any]], options: CohortOptions) -> Iterator
     with _client(options) as client:
         from distributed import as_completed
 
-        futures = {client.submit(work_on, job, key=f"{job['name']}-{i}", pure=False): job for i, job in enumerate(jobs)}
-        for future in as_completed(list(futures), loop=client.loop):
-            job = futures.pop(future)
-            fault = future.exception()
-            yield future.result() if fault is None else _fault(job, fault)
+        waiting = iter(jobs)
+        names: dict[Any, dict[str, Any]] = {}
+
+        def submit(job: dict[str, Any]) -> Any:
+            future = client.submit(work_on, job, key=f"case-{job['name']}", pure=False)
+            names[future] = job
+            return future
+
+        # a few at a time, so that what Dask keeps of a task does not grow with the number of cases
+        running = as_completed([submit(job) for job in islice(waiting, _ahead(client, options))], loop=client.loop)
+        for future in running:
+            job, fault = names.pop(future), future.exception()
+            record = future.result() if fault is None else _fault(job, fault)
             future.release()
+            following = next(waiting, None)
+            if following is not None:
+                running.add(submit(following))
+            yield record
+
+
+def _ahead(client: Any, options: CohortOptions) -> int:
+    """Return how many cases are handed out at a time: two for each that can run."""
+    workers = sum(client.ncores().values()) if options.scheduler else options.workers
+    return 2 * max(int(workers), 1)
 
 
 def _fault(job: dict[str, Any], fault: BaseException) -> dict[str, Any]:
@@ -187,7 +206,13 @@ def _client(options: CohortOptions) -> Iterator[Any]:
     from distributed.comm.inproc import global_manager
 
     global_manager._ip = LOOPBACK  # else Dask asks the system which of its addresses faces the internet
-    quiet = {"distributed.comm.retry.count": 3, "distributed.scheduler.allowed-failures": 2}
+    quiet = {
+        "distributed.comm.retry.count": 3,
+        "distributed.scheduler.allowed-failures": 2,
+        "distributed.admin.log-length": 200,  # else the parent grows with every case
+        "distributed.admin.low-level-log-length": 200,
+        "distributed.worker.profile.enabled": False,
+    }
     with dask.config.set(quiet), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Dask's own: nothing in them concerns a case
         if options.scheduler:
