@@ -178,7 +178,9 @@ def cohort(
     workers: Annotated[int, typer.Option("--workers", min=1, help="Cases at the same time.")] = 1,
     scheduler: Annotated[str, typer.Option("--scheduler", help="Address of a Dask scheduler to use instead.")] = "",
     settings: Annotated[Path | None, typer.Option("--settings", help="study.toml")] = None,
-    mark_by: Annotated[str, typer.Option("--mark-by", help="journal, seeds or roi, where rows give several.")] = "",
+    mark_by: Annotated[
+        str, typer.Option("--mark-by", help="journal, seeds, outline or roi, if rows have several.")
+    ] = "",
     reader: Annotated[str, typer.Option("--reader", help="Your initials, for the journals.")] = "",
     reports: Annotated[bool, typer.Option("--reports/--no-reports", help="A report per case, or tables only.")] = True,
     minutes: Annotated[float, typer.Option("--minutes", min=0, help="What a case may take; 0 is no limit.")] = 60,

@@ -44,20 +44,16 @@ def _hold(lock: str) -> int:
 def _request(job: Mapping[str, Any]) -> Any:
     from spinekit.reporting.case_run import CaseRequest
 
-    asked = job["asked"]
+    asked = dict(job["asked"])
+    for field in ("roi_file", "outline_file", "journal_file", "t2"):
+        asked[field] = Path(asked[field]) if asked.get(field) else None
+    for field in ("seeds", "background"):
+        asked[field] = tuple(tuple(seed) for seed in asked[field])
     return CaseRequest(
-        source=asked["source"],
+        **{**asked, "times_s": tuple(asked["times_s"])},
         case_dir=Path(job["case_dir"]),
-        seeds=tuple(tuple(s) for s in asked["seeds"]),
-        background=tuple(tuple(s) for s in asked["background"]),
-        roi_file=Path(asked["roi_file"]) if asked["roi_file"] else None,
-        journal_file=Path(asked["journal_file"]) if asked["journal_file"] else None,
-        t2=Path(asked["t2"]) if asked["t2"] else None,
-        times_s=tuple(asked["times_s"]),
-        choose_series=asked["choose_series"],
         reader=job["reader"],
         settings_file=Path(job["settings_file"]) if job["settings_file"] else None,
-        n_baseline=asked["n_baseline"],
         check_setup=False,
     )
 

@@ -21,7 +21,7 @@ from spinekit.settings import read_settings, with_baseline
 
 __all__ = ["depends_on", "intact", "key_of", "read_entry"]
 
-FILES = ("t2", "roi_file", "journal_file")
+FILES = ("t2", "roi_file", "outline_file", "journal_file")
 FINAL = "done", "refused"  # a case that ended so is not tried again with the same inputs
 
 

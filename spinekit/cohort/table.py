@@ -24,13 +24,20 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "t2": ("t2",),
     "seeds": ("seed_ijk", "seeds", "seed"),
     "background": ("background",),
+    "outline": ("outline",),
+    "expand": ("expand",),
     "roi": ("roi",),
     "journal": ("journal",),
     "n_baseline": ("n_baseline",),
     "times_s": ("times_s", "times"),
     "choose_series": ("choose_series",),
 }
-WAYS = ("journal", "seeds", "roi")  # where a row gives several ways to the region, the first of these that it gives
+WAYS = (
+    "journal",
+    "seeds",
+    "outline",
+    "roi",
+)  # where a row gives several ways to the region, the first of these that it gives
 
 
 @dataclass(frozen=True)
@@ -49,10 +56,11 @@ def read_table(path: str | os.PathLike[str], *, mark_by: str = "") -> list[Case]
     ----------
     path : path
         CSV with a header. ``case`` and ``series`` are needed; ``t2``, ``seed_ijk`` (``"i,j,k"``, several
-        separated by semicolons), ``background``, ``roi``, ``journal``, ``n_baseline``, ``times_s`` and
-        ``choose_series`` may be there; other columns are left alone. Paths are relative to the table.
-    mark_by : {"", "journal", "seeds", "roi"}
-        Which column marks the lesion where a row gives several; ``""`` takes the first of these three.
+        separated by semicolons), ``background``, ``outline``, ``expand``, ``roi``, ``journal``,
+        ``n_baseline``, ``times_s`` and ``choose_series`` may be there; other
+        columns are left alone. Paths are relative to the table.
+    mark_by : {"", "journal", "seeds", "outline", "roi"}
+        Which column marks the lesion where a row gives several; ``""`` takes the first of these four.
 
     Returns
     -------
@@ -152,6 +160,8 @@ def _asked(told: dict[str, str], base: Path, mark_by: str) -> dict[str, Any]:
         "n_baseline": (_numbers(told.get("n_baseline", ""), "n_baseline", int) or [None])[0],
         "seeds": _voxels(told["seeds"], "seeds") if way == "seeds" else [],
         "background": _voxels(told.get("background", ""), "background") if way == "seeds" else [],
+        "outline_file": os.path.abspath(base / told["outline"]) if way == "outline" else None,
+        "expand": told.get("expand") or "area",
         "roi_file": os.path.abspath(base / told["roi"]) if way == "roi" else None,
         "journal_file": os.path.abspath(base / told["journal"]) if way == "journal" else None,
     }

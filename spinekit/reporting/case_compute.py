@@ -48,6 +48,7 @@ def compute_case(request: CaseRequest) -> CaseFolder:
         folder.root,
         settings=request.settings_file,
         roi=request.roi_file,
+        outline=request.outline_file,
         journal=request.journal_file,
         n_baseline=request.n_baseline,
     )

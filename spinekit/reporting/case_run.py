@@ -160,6 +160,7 @@ def run_case(request: CaseRequest, *, on_step: Callable[[int, int, str], None] |
             request.case_dir,
             settings=request.settings_file,
             roi=request.roi_file,
+            outline=request.outline_file,
             journal=request.journal_file,
             n_baseline=request.n_baseline,
         )

@@ -132,7 +132,7 @@ def hashes(folder: CaseFolder, kept: Records, notes: list[str]) -> Iterator[Diff
 
 def choices(folder: CaseFolder, kept: Records, notes: list[str]) -> Iterator[Difference]:
     """Compare the mask or journal that was handed in with what it held then."""
-    titles = {"roi": "mask that was given", "journal": "journal that was given"}
+    titles = {"roi": "mask that was given", "outline": "outline that was given", "journal": "journal that was given"}
     for kind, file in kept["remembered"].get("choices", {}).items():
         if kind not in titles:
             continue

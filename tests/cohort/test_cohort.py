@@ -200,7 +200,7 @@ def test_a_process_that_dies_is_told_as_such(tmp_path):
     folder = CohortFolder.for_writing(tmp_path / "out")
     asked = {
         "source": "simulated:1@96x96x12", "t2": None, "times_s": [], "choose_series": "", "n_baseline": None,
-        "seeds": [], "background": [], "roi_file": None, "journal_file": None,
+        "seeds": [], "background": [], "roi_file": None, "outline_file": None, "journal_file": None,
     }  # fmt: skip
     job = {
         "asked": asked, "case_dir": str(folder.case("one")), "running_lock": str(folder.running_lock),
