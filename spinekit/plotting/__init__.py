@@ -6,8 +6,10 @@ from spinekit.plotting.features import feature_overview
 from spinekit.plotting.growing import growing_panels, region_in_3d
 from spinekit.plotting.maps import map_histograms, map_panels
 from spinekit.plotting.outline import outline_panels
+from spinekit.plotting.overview import SheetCase, case_sheet
 
 __all__ = [
+    "SheetCase", "case_sheet",
     "enhancement_curve", "feature_overview", "growing_panels", "map_histograms", "map_panels", "montage",
     "outline_panels", "region_in_3d", "three_planes",
 ]  # fmt: skip
