@@ -125,6 +125,25 @@ def run(
 
 
 @app.command()
+def export(
+    case: Annotated[Path, typer.Argument(help="Folder that spinekit run has written.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the files.")],
+    source: Annotated[Path | None, typer.Option("--source", help="Where the DICOM series lies now.")] = None,
+    phase: Annotated[int | None, typer.Option("--phase", help="Phase the region was drawn on, from 0.")] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Write region, maps and measurements as DICOM SEG, RTSTRUCT, maps and SR, .seg.nrrd, NIfTI and CSV."""
+    from spinekit.workflow.exporting import export_case
+
+    with _told():
+        done = export_case(case, out, source=source, phase=phase)
+        for file in done.files:
+            typer.echo(str(file))
+        for reason in () if quiet else done.left_out:
+            typer.echo(f"left out: {reason}", err=True)
+
+
+@app.command()
 def phantom(
     out: Annotated[Path, typer.Option("--out", help="Folder of the cases and their table.")],
     n: Annotated[int, typer.Option("--n", min=1, help="Number of cases.")] = 10,

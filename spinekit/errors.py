@@ -97,6 +97,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "case-timeout": "a case took longer than it may",
         "case-memory": "a case took more memory than it may",
         "case-crashed": "the process of a case ended without a word",
+        "source-changed": "the files a case was made from are not the ones that were found",
         "verify-differs": "a case differs from what its sources and choices give",
     }
 )

@@ -16,6 +16,7 @@ from spinekit.errors import GridMismatchError, InputRefusedError
 from spinekit.geometry import Geometry
 from spinekit.io import read_roi, read_series
 from spinekit.io.export_map import write_dicom_map, write_dicom_maps
+from spinekit.io.export_rtstruct import edge_contours, write_rtstruct
 from spinekit.io.export_seg import write_dicom_seg
 from spinekit.io.export_sr import Measured, write_dicom_sr
 
@@ -252,3 +253,33 @@ def test_the_same_export_has_the_same_uid_and_another_region_another(tmp_path):
         uids.append(pydicom.dcmread(tmp_path / f"{n}.dcm").SOPInstanceUID)
 
     assert uids[0] == uids[1] != uids[2]
+
+
+def test_a_structure_set_encloses_exactly_the_voxels_of_the_region(case, tmp_path):
+    folder, series, roi = case
+    write_rtstruct(roi, tmp_path / "rt.dcm", source=folder, phase=2)
+
+    back = read_roi(tmp_path / "rt.dcm", on=series.geometry)
+    data = pydicom.dcmread(tmp_path / "rt.dcm")
+    images = {d.SOPInstanceUID: d for d in (pydicom.dcmread(f) for f in folder.iterdir())}
+
+    np.testing.assert_array_equal(back.mask, roi.mask)
+    assert data.StructureSetDescription == "drawn on phase 3 of 3"
+    for contour in data.ROIContourSequence[0].ContourSequence:
+        image = images[contour.ContourImageSequence[0].ReferencedSOPInstanceUID]
+        assert image.AcquisitionTime == "100020"
+        assert data.FrameOfReferenceUID == image.FrameOfReferenceUID
+        normal = np.cross(image.ImageOrientationPatient[:3], image.ImageOrientationPatient[3:])
+        heights = (np.reshape(contour.ContourData, (-1, 3)).astype(float) - image.ImagePositionPatient) @ normal
+        np.testing.assert_allclose(heights, 0, atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_outlines_along_voxel_edges_enclose_any_mask(seed):
+    from spinekit.io.region_rtstruct import fill_contours
+
+    mask = np.random.default_rng(seed).random((1, 12, 15)) < 0.5  # holes, corners that touch, border
+    grid = Geometry((15, 12, 1), (1.0, 1.0, 1.0))
+    contours = [np.column_stack([c, np.zeros(len(c))]) for c in edge_contours(mask[0])]
+
+    np.testing.assert_array_equal(fill_contours(contours, grid), mask)
