@@ -46,6 +46,7 @@ class Growing:
     tolerance: float = 0.0  # 0 = the method's own default
     max_volume_ml: float = 250.0
     max_radius_mm: float = 80.0
+    relearn: bool = True  # the curve, from the region found around the click
     half_border: bool = True  # border where voxels are half lesion
     fill_holes: bool = True
     closing_mm: float = 0.0

@@ -11,11 +11,12 @@ from spinekit.case import Seed
 from spinekit.errors import InputRefusedError
 from spinekit.geometry import Geometry
 
-__all__ = ["CurveModel", "model_of", "models_of"]
+__all__ = ["CurveModel", "learn", "model_of", "models_of"]
 
 NEIGHBOURHOOD_MM = 5.0
 KEPT = 0.7  # share of the neighbourhood that is nearest to its median
 SHRINKAGE = 0.2  # of the covariance towards its diagonal: there are few voxels for many phases
+ENOUGH = 3000  # curves: more do not change a model
 FLOOR = 0.08  # of the mean: lesions vary more than five millimetres of them show
 
 
@@ -59,10 +60,18 @@ def model_of(signal: Any, geometry: Geometry, seed: Seed) -> CurveModel:
             cause="The seed lies in masked or empty background.",
             cure="Click inside the lesion.",
         )
-    curves = _neighbourhood(signal, geometry, seed)
-    middle = np.median(curves, axis=1)
-    distance = ((curves - middle[:, None]) ** 2).sum(axis=0)
-    kept = curves[:, distance <= np.quantile(distance, KEPT)]
+    return learn(_neighbourhood(signal, geometry, seed))
+
+
+def learn(curves: Any) -> CurveModel:
+    """Return the model of curves (T, n), without the `1 - KEPT` of them that are farthest from their median.
+
+    Of more than `ENOUGH` curves an even sample is taken.
+    """
+    some = np.asarray(curves[:, :: 1 + curves.shape[1] // ENOUGH], dtype=np.float64)
+    middle = np.median(some, axis=1)
+    distance = ((some - middle[:, None]) ** 2).sum(axis=0)
+    kept = some[:, distance <= np.quantile(distance, KEPT)]
     mean = kept.mean(axis=1)
     spread = np.atleast_2d(np.cov(kept)) if kept.shape[1] > 1 else np.zeros((mean.size, mean.size))
     spread = (1 - SHRINKAGE) * spread + SHRINKAGE * np.diag(np.diag(spread))

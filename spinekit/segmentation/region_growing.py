@@ -33,6 +33,7 @@ def grow_region(
     background: Iterable[SeedLike] = (),
     max_volume_ml: float = 250.0,
     max_radius_mm: float = 80.0,
+    relearn: bool = True,
     half_border: bool = True,
     fill_holes: bool = True,
     closing_mm: float = 0.0,
@@ -61,6 +62,9 @@ def grow_region(
         Seeds that repel: a voxel whose curve is nearer to one of theirs stays outside.
     max_volume_ml, max_radius_mm : float
         Bounds; reaching one is reported.
+    relearn : bool
+        ``"curve"`` with one seed: learn the curve anew from the region found around the click, so that it
+        matters less where in the lesion one clicks.
     half_border : bool
         ``"curve"`` only: move the border outwards to where voxels are half lesion (partial volume).
     fill_holes : bool
@@ -100,7 +104,7 @@ def grow_region(
     for seed in (*front, *back):
         model_of(signal, geometry, seed)  # refuses seeds outside the image or without signal
     if method == "curve":
-        grown = by_curve(signal, geometry, front, back, tolerance, limits, half_border)
+        grown = by_curve(signal, geometry, front, back, tolerance, limits, half_border, relearn)
     else:
         grown = by_image(signal, geometry, front, back, method, tolerance, limits, n_baseline)
     mask, corner, neck = finish(grown, front, back, geometry, fill_holes, closing_mm, largest_component, cut_leaks)
@@ -127,6 +131,7 @@ def grow_region(
         "tolerance_chosen_by": "sharpest border" if tolerance is None and method == "curve" else "caller or default",
         "max_volume_ml": limits.max_volume_ml,
         "max_radius_mm": limits.max_radius_mm,
+        "relearn": relearn,
         "half_border": half_border,
         "fill_holes": fill_holes,
         "closing_mm": closing_mm,
