@@ -14,7 +14,7 @@ from spinekit.errors import InputRefusedError
 from spinekit.geometry import Geometry
 from spinekit.io.export_codes import EQUIPMENT, quantity_code, unit_code
 from spinekit.io.export_seg import SERIES_NUMBER, dicom_uid
-from spinekit.io.export_source import PhaseImages, names_as_they_are, phase_images
+from spinekit.io.export_source import PhaseImages, names_as_they_are, phase_images, true_frame_numbers
 from spinekit.provenance import hash_array, library_versions, write_beside
 from spinekit.quantities import QUANTITIES
 
@@ -123,7 +123,41 @@ def _parametric_map(volume: Volume, images: PhaseImages, place: int) -> Any:
         **EQUIPMENT,
     )
     dataset.SeriesDescription = "spinekit parameter maps, research only"
+    dataset.ContentCreatorName = ""
+    dataset.SharedFunctionalGroupsSequence[0].FrameAnatomySequence = [_spine()]
+    _order_frames(dataset)
+    true_frame_numbers(dataset, images)
     return dataset
+
+
+def _spine() -> Any:
+    """Return the anatomy of the frames; dcmqi does not open a map without it."""
+    import pydicom
+    from highdicom.sr import CodedConcept
+    from pydicom.sr.codedict import codes
+
+    anatomy: Any = pydicom.Dataset()
+    anatomy.FrameLaterality = "U"
+    anatomy.AnatomicRegionSequence = [CodedConcept.from_code(codes.SCT.Spine)]
+    return anatomy
+
+
+def _order_frames(dataset: Any) -> None:
+    """Put the frames in the order of space along the normal of the slices.
+
+    highdicom orders them by coordinates, x before y before z, which for a stack that leans may run against the
+    normal. The places in the frames are right either way, but there are readers that go by the order alone.
+    """
+    groups = list(dataset.PerFrameFunctionalGroupsSequence)
+    cosines = dataset.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence[0].ImageOrientationPatient
+    normal = np.cross(cosines[:3], cosines[3:])
+    heights = [np.dot(g.PlanePositionSequence[0].ImagePositionPatient, normal) for g in groups]
+    order = np.argsort(heights)
+    frames = np.frombuffer(dataset.FloatPixelData, np.uint8).reshape(len(groups), -1)
+    dataset.FloatPixelData = frames[order].tobytes()
+    for place, group in enumerate((groups[n] for n in order), start=1):
+        group.FrameContentSequence[0].DimensionIndexValues = place
+    dataset.PerFrameFunctionalGroupsSequence = [groups[n] for n in order]
 
 
 def _mapping(volume: Volume, finite: Any) -> Any:

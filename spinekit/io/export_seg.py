@@ -12,7 +12,7 @@ import numpy as np
 from spinekit.case import Roi
 from spinekit.errors import InputRefusedError
 from spinekit.io.export_codes import EQUIPMENT
-from spinekit.io.export_source import PhaseImages, names_as_they_are, phase_images
+from spinekit.io.export_source import PhaseImages, names_as_they_are, phase_images, true_frame_numbers
 from spinekit.provenance import hash_array, library_versions, write_beside
 
 __all__ = ["dicom_uid", "refuse_empty", "write_dicom_seg"]
@@ -108,7 +108,8 @@ def _segmentation(roi: Roi, images: PhaseImages) -> Any:
         **EQUIPMENT,
     )
     dataset.SeriesDescription = "spinekit region, research only"
-    _true_frame_numbers(dataset, images)
+    dataset.ContentCreatorName = ""
+    true_frame_numbers(dataset, images)
     return dataset
 
 
@@ -135,13 +136,3 @@ def _description(roi: Roi, identity: tuple[str, ...]) -> Any:
         anatomic_regions=[codes.SCT.Spine],
         display_color=hd.color.CIELabColor.from_rgb(*LESION_RGB),
     )
-
-
-def _true_frame_numbers(dataset: Any, images: PhaseImages) -> None:
-    """Put the frame numbers of the file where those of the images that were cut down to one phase stand."""
-    if not images.frames:
-        return
-    for item in dataset.iterall():
-        if item.keyword == "ReferencedFrameNumber":
-            numbers = [item.value] if isinstance(item.value, (int, str)) else list(item.value)
-            item.value = [images.frames[int(n) - 1] for n in numbers]

@@ -14,7 +14,7 @@ from spinekit.errors import InputRefusedError
 from spinekit.geometry import Geometry, require_same_grid
 from spinekit.io.sources import list_sources
 
-__all__ = ["PhaseImages", "names_as_they_are", "phase_images"]
+__all__ = ["PhaseImages", "names_as_they_are", "phase_images", "true_frame_numbers"]
 
 PathLike = str | os.PathLike[str]
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
@@ -144,3 +144,13 @@ def _spread(files: int) -> InputRefusedError:
         cause="The archive has split the series.",
         cure="Convert it to single-frame images, or export the region as .seg.nrrd.",
     )
+
+
+def true_frame_numbers(dataset: Any, images: PhaseImages) -> None:
+    """Put the frame numbers of the file where those of the images that were cut down to one phase stand."""
+    if not images.frames:
+        return
+    for item in dataset.iterall():
+        if item.keyword == "ReferencedFrameNumber":
+            numbers = [item.value] if isinstance(item.value, (int, str)) else list(item.value)
+            item.value = [images.frames[int(n) - 1] for n in numbers]

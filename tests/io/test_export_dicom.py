@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
+import SimpleITK as sitk
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from spinekit.case import Roi, Volume
@@ -16,7 +19,7 @@ from spinekit.errors import GridMismatchError, InputRefusedError
 from spinekit.geometry import Geometry
 from spinekit.io import read_roi, read_series
 from spinekit.io.export_map import write_dicom_map, write_dicom_maps
-from spinekit.io.export_rtstruct import edge_contours, write_rtstruct
+from spinekit.io.export_rtstruct import write_rtstruct
 from spinekit.io.export_seg import write_dicom_seg
 from spinekit.io.export_sr import Measured, write_dicom_sr
 
@@ -274,12 +277,23 @@ def test_a_structure_set_encloses_exactly_the_voxels_of_the_region(case, tmp_pat
         np.testing.assert_allclose(heights, 0, atol=1e-5)
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_outlines_along_voxel_edges_enclose_any_mask(seed):
-    from spinekit.io.region_rtstruct import fill_contours
+@pytest.mark.skipif(shutil.which("segimage2itkimage") is None, reason="dcmqi is not installed: pip install dcmqi")
+@pytest.mark.parametrize(("tool", "file"), [("segimage2itkimage", "seg.dcm"), ("paramap2itkimage", "map.dcm")])
+def test_dcmqi_reads_the_same_values_at_the_same_places(case, tmp_path, tool, file):
+    folder, series, roi = case
+    values = np.random.default_rng(2).normal(size=roi.mask.shape).astype(np.float32)
+    write_dicom_seg(roi, tmp_path / "seg.dcm", source=folder, phase=1)
+    write_dicom_map(Volume(values, series.geometry, "ktrans", "1/min"), tmp_path / "map.dcm", source=folder)
+    (tmp_path / "out").mkdir()
+    command = [tool, "--inputDICOM", tmp_path / file, "--outputDirectory", tmp_path / "out", "--outputType", "nrrd"]
+    subprocess.run(command, check=True, capture_output=True)
+    seen = sitk.ReadImage(str(next((tmp_path / "out").glob("*.nrrd"))))
 
-    mask = np.random.default_rng(seed).random((1, 12, 15)) < 0.5  # holes, corners that touch, border
-    grid = Geometry((15, 12, 1), (1.0, 1.0, 1.0))
-    contours = [np.column_stack([c, np.zeros(len(c))]) for c in edge_contours(mask[0])]
+    found = sitk.GetArrayFromImage(seen)
+    k, j, i = np.indices(found.shape).reshape(3, -1)
+    index = np.stack([i, j, k], axis=1).tolist()
+    places = np.array([seen.TransformIndexToPhysicalPoint(point) for point in index])
+    i, j, k = np.rint(series.geometry.mm_to_index(places)).astype(int).T
+    expected = (roi.mask if file == "seg.dcm" else values)[k, j, i]
 
-    np.testing.assert_array_equal(fill_contours(contours, grid), mask)
+    np.testing.assert_array_equal(found.ravel() > 0 if file == "seg.dcm" else found.ravel(), expected)

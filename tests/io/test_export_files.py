@@ -13,7 +13,9 @@ from spinekit.case import Roi
 from spinekit.errors import GridMismatchError, InputRefusedError
 from spinekit.geometry import Geometry
 from spinekit.io import read_roi
+from spinekit.io.export_rtstruct import edge_contours
 from spinekit.io.export_seg_nrrd import write_seg_nrrd
+from spinekit.io.region_rtstruct import fill_contours
 
 OBLIQUE = ((np.cos(0.3), -np.sin(0.3), 0.0), (np.sin(0.3), np.cos(0.3), 0.0), (0.0, 0.0, 1.0))
 GRID = Geometry((20, 16, 6), (1.5, 1.25, 4.0), (-20.123456, 13.0, 40.5), OBLIQUE)
@@ -160,3 +162,12 @@ def test_a_structure_set_that_holds_no_contour_is_refused(tmp_path):
         read_roi(tmp_path / "rt.dcm", on=GRID)
 
     assert refused.value.code == "roi-empty"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_outlines_along_voxel_edges_enclose_any_mask(seed):
+    mask = np.random.default_rng(seed).random((1, 12, 15)) < 0.5  # holes, corners that touch, border
+    grid = Geometry((15, 12, 1), (1.0, 1.0, 1.0))
+    contours = [np.column_stack([c, np.zeros(len(c))]) for c in edge_contours(mask[0])]
+
+    np.testing.assert_array_equal(fill_contours(contours, grid), mask)
