@@ -67,11 +67,11 @@ def compute(job: Mapping[str, Any]) -> dict[str, Any]:
 
     try:
         if job["reports"]:
-            failure = run_case(_request(job)).failure
+            failure = run_case(_request(job), keep=job["keep"]).failure
             if failure is not None:
                 return _ended(failure.code, failure.message, failure.exit_status)
         else:
-            compute_case(_request(job))
+            compute_case(_request(job), keep=job["keep"])
         return {"status": "done", "code": "", "message": "", "exit_status": 0, "summary": summary_of(job["case_dir"])}
     except SpinekitError as refused:
         return _ended(refused.code, refused.message, refused.exit_status)

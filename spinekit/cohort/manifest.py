@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,15 @@ from spinekit.reporting.notebooks import notebook_folder
 from spinekit.reporting.seal import files_of
 from spinekit.settings import read_settings, with_baseline
 
-__all__ = ["depends_on", "intact", "key_of", "read_entry"]
+__all__ = ["depends_on", "intact", "read_entry", "steps_that_stand"]
 
 FILES = ("t2", "roi_file", "outline_file", "journal_file")
+BASELINE = "baseline phases"
+MARKED = "02_mark_lesion", "03_review_roi"
+STANDS = {  # what has changed -> the steps whose results stand
+    "settings [radiomics]": {*MARKED, "04_parameter_maps"},
+    "settings [kinetics]": {*MARKED},
+}
 FINAL = "done", "refused"  # a case that ended so is not tried again with the same inputs
 
 
@@ -40,6 +46,8 @@ def depends_on(job: Mapping[str, Any]) -> dict[str, str]:
     hashes["choices"] = hash_json({**choices, "reader": job["reader"]})
     study = with_baseline(read_settings(job["settings_file"]), asked.get("n_baseline") or 0)
     for section, content in study.as_dict().items():
+        if section == "kinetics":
+            hashes[BASELINE] = str(content.pop("n_baseline"))  # growing depends on it, on the rest it does not
         hashes[f"settings [{section}]"] = hash_json(content)
     for library, version in library_versions().items():
         if library != "platform":
@@ -48,9 +56,19 @@ def depends_on(job: Mapping[str, Any]) -> dict[str, str]:
     return hashes
 
 
-def key_of(hashes: Mapping[str, str]) -> str:
-    """Return one hash of everything a case depends on."""
-    return hash_json(dict(hashes))
+def steps_that_stand(changed: Collection[str]) -> set[str]:
+    """Return the steps of a case, by their notebooks, that depend on nothing of what has changed.
+
+    Examples
+    --------
+    >>> sorted(steps_that_stand(["settings [radiomics]", "settings [kinetics]"]))
+    ['02_mark_lesion', '03_review_roi']
+    >>> steps_that_stand(["settings [radiomics]", "series"])
+    set()
+    """
+    if not changed:
+        return set()
+    return set.intersection(*(set(STANDS.get(what, ())) for what in changed))
 
 
 def _hash_notebooks() -> str:

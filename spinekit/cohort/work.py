@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spinekit.cohort.isolation import run_isolated
-from spinekit.cohort.manifest import FINAL, depends_on, intact, read_entry
+from spinekit.cohort.manifest import FINAL, depends_on, intact, read_entry, steps_that_stand
 from spinekit.provenance import hash_file, write_json
 from spinekit.reporting.seal import files_of
 
@@ -19,7 +19,8 @@ __all__ = ["work_on"]
 def work_on(job: Mapping[str, Any]) -> dict[str, Any]:
     """Make one case up to date.
 
-    An earlier result stands aside until the new one is complete; it comes back if the new one could not be
+    Steps that depend on nothing of what has changed are not computed again. An earlier result stands aside until
+    the new one is complete; it comes back if the new one could not be
     written, ran out of time or memory, or crashed.
 
     Parameters
@@ -42,7 +43,10 @@ def work_on(job: Mapping[str, Any]) -> dict[str, Any]:
         shutil.rmtree(aside, ignore_errors=True)
         return _told(job, entry, kept=True, why=[], seconds=0.0)
     _set_aside(case_dir, aside, entry)
-    outcome = run_isolated(job)
+    stands = steps_that_stand(why) if aside.is_dir() and entry.get("status") == "done" else set()
+    if stands:
+        shutil.copytree(aside, case_dir)
+    outcome = run_isolated({**job, "keep": sorted(stands)})
     seconds = time.monotonic() - started
     if outcome["status"] not in FINAL and aside.is_dir():
         shutil.rmtree(case_dir, ignore_errors=True)

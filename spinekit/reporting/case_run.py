@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,13 +124,20 @@ def _written(seeds: tuple[tuple[float, ...], ...]) -> str:
     return ";".join(",".join(f"{int(n)}" for n in seed) for seed in seeds)
 
 
-def run_case(request: CaseRequest, *, on_step: Callable[[int, int, str], None] | None = None) -> CaseRun:
+def run_case(
+    request: CaseRequest,
+    *,
+    keep: Collection[str] = (),
+    on_step: Callable[[int, int, str], None] | None = None,
+) -> CaseRun:
     """Run the notebooks of one case and write its report.
 
     Parameters
     ----------
     request : CaseRequest
         What to read, how the lesion is marked, where to write.
+    keep : collection of str
+        Notebooks of an earlier run in the same folder whose results stand, since nothing they depend on has changed.
     on_step : callable, optional
         Called with (number, total, title) before each notebook.
 
@@ -151,7 +158,7 @@ def run_case(request: CaseRequest, *, on_step: Callable[[int, int, str], None] |
     folder = CaseFolder.for_writing(request.case_dir)
     folder.error.unlink(missing_ok=True)
     folder.seal.unlink(missing_ok=True)
-    outcome = run_notebooks(request.case_dir, notebook_parameters(request), on_step=on_step)
+    outcome = run_notebooks(request.case_dir, notebook_parameters(request), keep=keep, on_step=on_step)
     if outcome.failure is not None:
         write_json(folder.error, {"code": outcome.failure.code, "message": outcome.failure.message})
     report = write_report(request.case_dir, outcome)

@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +106,7 @@ def run_notebooks(
     case_dir: str | os.PathLike[str],
     parameters: Mapping[str, Mapping[str, Any]],
     *,
+    keep: Collection[str] = (),
     on_step: Callable[[int, int, str], None] | None = None,
 ) -> NotebookRun:
     """Execute notebooks in order and keep them in the case folder; stop at the first that fails.
@@ -117,6 +118,8 @@ def run_notebooks(
     parameters : mapping of str to mapping
         What each notebook is told, by the stem of its file name; the order of the mapping is the order
         of the run.
+    keep : collection of str
+        Notebooks that an earlier run has executed and that need not be executed again.
     on_step : callable, optional
         Called with (number, total, title) before each notebook.
 
@@ -129,7 +132,8 @@ def run_notebooks(
     for name, values in parameters.items():
         _require_declared(name, source / f"{name}.ipynb", values)
     for stale in folder.notebooks.glob("*.ipynb"):
-        stale.unlink()
+        if stale.stem not in keep:
+            stale.unlink()
     executed: list[Path] = []
     seconds: list[float] = []
     names = list(parameters)
@@ -138,6 +142,10 @@ def run_notebooks(
             on_step(number, len(names), name)
         started = time.perf_counter()
         target = folder.notebooks / f"{name}.ipynb"
+        if target.is_file():
+            executed.append(target)
+            seconds.append(0.0)
+            continue
         with _environment(UNATTENDED):
             failure = _execute(source / f"{name}.ipynb", target, parameters[name])
         executed.append(target)

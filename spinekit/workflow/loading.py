@@ -140,16 +140,22 @@ def _simulate(source: str) -> Any:
 
 
 def _forget_other_results(folder: CaseFolder, series: DynamicSeries, study: Study) -> None:
-    """Remove results that were computed from another series or with other settings."""
+    """Remove results that depend on what has changed: another series, or a section of the settings."""
     from spinekit.io.stored import hash_series
 
     seal = folder.series / "series.json"
+    features = [folder.features, folder.features_record, folder.provenance, folder.report, folder.seal]
+    maps = [*features, *sorted(folder.maps.glob("*"))]
+    stale = [folder.roi, folder.roi_record, folder.journal, folder.t2, *maps]
     if seal.is_file() and folder.settings.is_file():
         same_series = json.loads(seal.read_text(encoding="utf-8")).get("sha256") == hash_series(series)
-        if same_series and settings_from(json.loads(folder.settings.read_text(encoding="utf-8"))) == study:
+        before = settings_from(json.loads(folder.settings.read_text(encoding="utf-8")))
+        if same_series and before == study:
             return
-    stale = [folder.roi, folder.roi_record, folder.journal, folder.features, folder.features_record]
-    stale += [folder.t2, folder.provenance, folder.report, folder.seal, *sorted(folder.maps.glob("*"))]
+        if same_series and replace(before, radiomics=study.radiomics) == study:
+            stale = features
+        elif same_series and replace(before, radiomics=study.radiomics, kinetics=study.kinetics) == study:
+            stale = maps if before.kinetics.n_baseline == study.kinetics.n_baseline else stale
     for path in stale:
         path.unlink(missing_ok=True)
 

@@ -77,7 +77,7 @@ def test_killed_at_random_moments_the_run_goes_on_to_the_same_bytes(six, tmp_pat
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         while kill == 1 and not any((out / "state").glob("*.json")):
             time.sleep(0.05)
-        time.sleep(waits.uniform(1.0, 3.5))
+        time.sleep(waits.uniform(0.5, 2.5))
         process.send_signal(signal.SIGKILL)
         process.communicate()
         before = written_at(out) if out.exists() else {}
@@ -133,7 +133,7 @@ def test_one_poisoned_case_of_twenty_stops_nobody_and_a_longer_table_computes_on
 
 def test_an_edited_setting_computes_anew_and_says_why_an_unchanged_one_does_not(six, tmp_path):
     table = write_table(tmp_path / "cases.csv", 1)
-    shutil.copytree(six / "out", tmp_path / "out")
+    shutil.copytree(six / "out", tmp_path / "out")  # with the times of the files
     (tmp_path / "study.toml").write_text("[radiomics]\nbin_count = 32\n")  # what the defaults say
     same = run_cohort(table, tmp_path / "out", CohortOptions(reports=False, settings_file=tmp_path / "study.toml"))
     (tmp_path / "study.toml").write_text("[radiomics]\nbin_count = 16\n")
@@ -142,6 +142,14 @@ def test_an_edited_setting_computes_anew_and_says_why_an_unchanged_one_does_not(
     assert same.cases[0]["kept"]
     assert not other.cases[0]["kept"]
     assert other.cases[0]["why"] == ["settings [radiomics]"]
+    case, before = tmp_path / "out" / "cases" / "case-00", six / "out" / "cases" / "case-00"
+    for name in ("roi.nii.gz", "maps/auc60.nii.gz", "journal.json"):  # not computed again
+        assert (case / name).stat().st_mtime_ns == (before / name).stat().st_mtime_ns, name
+    assert (case / "features.csv").read_bytes() != (before / "features.csv").read_bytes()
+    afresh = CohortOptions(reports=False, settings_file=tmp_path / "study.toml")
+    run_cohort(table, tmp_path / "afresh", afresh)
+    for name in ("features.csv", "maps.csv", "regions.csv"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "afresh" / name).read_bytes(), name
 
 
 def test_a_changed_result_is_noticed_and_made_again(six, tmp_path):
@@ -205,6 +213,7 @@ def test_a_process_that_dies_is_told_as_such(tmp_path):
     job = {
         "asked": asked, "case_dir": str(folder.case("one")), "running_lock": str(folder.running_lock),
         "settings_file": None, "reports": False, "reader": "AB", "minutes": 5, "memory_gb": 0,
+        "keep": [],
     }  # fmt: skip
 
     def kill_it() -> None:
