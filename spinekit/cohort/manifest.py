@@ -87,8 +87,10 @@ def _hash_source(source: str) -> str:
         else:
             parts = [file.path for file in list_sources(path)]
         return hash_json([hash_file(part) for part in parts])
-    except (SpinekitError, OSError) as refused:
-        return f"cannot be read: {getattr(refused, 'code', refused)}"
+    except SpinekitError as refused:
+        return f"cannot be read: {refused.code}"
+    except OSError as refused:  # its own words would name the path
+        return f"cannot be read: {refused.strerror}"
 
 
 def read_entry(path: Path) -> dict[str, Any]:
