@@ -11,6 +11,7 @@ import numpy as np
 __all__ = ["DAY_S", "seconds_of", "seconds_of_datetime", "unwrap_midnight"]
 
 DAY_S = 86400.0
+EPOCH = datetime(2000, 1, 1)  # a near one, so that seconds keep their microseconds in a double
 TIME = re.compile(r"^(\d{2})(?::?(\d{2}))?(?::?(\d{2})(\.\d+)?)?$")
 DATE = re.compile(r"^\d{8}$")
 
@@ -33,7 +34,7 @@ def seconds_of(time: Any, date: Any = None) -> float:
     day = str(date or "").strip()
     if DATE.match(day):
         try:
-            value += DAY_S * datetime.strptime(day, "%Y%m%d").toordinal()
+            value += DAY_S * (datetime.strptime(day, "%Y%m%d") - EPOCH).days
         except ValueError:  # 20200231 is no day; the time of day still orders the phases
             return value
     return value

@@ -10,11 +10,13 @@ from spinekit.errors import InputRefusedError
 from spinekit.geometry import Geometry
 from spinekit.io.dicom_headers import Slice
 
-__all__ = ["axes_of", "grid_of", "group_by_position", "heights_of"]
+__all__ = ["axes_of", "grid_of", "group_by_position", "heights_of", "require_phases_on_one_grid"]
 
 SAME_PLACE_MM = 0.05  # positions of one slice in two phases; tags carry at least two decimals
-UNEVEN_SHARE, UNEVEN_MM = 0.01, 0.1  # INPUTS.md 12
-LARGEST_TILT_DEG = 0.5  # INPUTS.md 13
+UNEVEN_SHARE, UNEVEN_MM = 0.01, 0.1
+LARGEST_TILT_DEG = 0.5
+COUNTING_TAGS = ("TemporalPositionIndex", "TemporalPositionIdentifier", "AcquisitionNumber", "SeriesNumber")
+CLOCK_TAGS = ("TemporalPositionTimeOffset", "AcquisitionTime", "TriggerTime", "ContentTime", "SeriesTime")
 
 
 def axes_of(first: Slice) -> np.ndarray:
@@ -84,6 +86,54 @@ def grid_of(groups: Sequence[Sequence[Slice]]) -> Geometry:
     )
 
 
+def require_phases_on_one_grid(groups: Sequence[Sequence[Slice]]) -> None:
+    """Refuse phases that have as many slices as the others, but elsewhere along the normal.
+
+    Raises
+    ------
+    InputRefusedError
+        ``phase-geometry-varies``.
+    """
+    regular = len({len(group) for group in groups}) == 1 and _even(groups)
+    # a clock may be shared by every other slice only, of an interleaved acquisition: asked only if something is wrong
+    for tag in COUNTING_TAGS if regular else (*COUNTING_TAGS, *CLOCK_TAGS):
+        places = _places_by(groups, tag)
+        sizes = [len(place) for place in places.values()]
+        if len(sizes) < 2 or np.median(sizes) < 2:
+            continue
+        usual = int(np.median(sizes))
+        full = {value: place for value, place in places.items() if len(place) == usual}
+        apart = [value for value, place in full.items() if place != next(iter(full.values()))]
+        if apart:
+            order = sorted(places)
+            named = ", ".join(str(order.index(value) + 1) for value in apart)
+            raise InputRefusedError(
+                "phase-geometry-varies",
+                found=f"By {tag}, the {usual} slices of phase {named} lie at other positions than those of phase "
+                f"{order.index(next(iter(full))) + 1}.",
+                expected="All phases on one grid.",
+                cause="The stack was planned anew between the phases, or two series were joined.",
+                cure="Resample the phases onto one grid first.",
+            )
+        return
+
+
+def _places_by(groups: Sequence[Sequence[Slice]], tag: str) -> dict[float, set[int]]:
+    """Return for every value of a tag the positions at which it occurs; empty if it is not on every slice."""
+    if not all(tag in s.clocks for group in groups for s in group):
+        return {}
+    places: dict[float, set[int]] = {}
+    for z, group in enumerate(groups):
+        for s in group:
+            places.setdefault(s.clocks[tag], set()).add(z)
+    return places
+
+
+def _even(groups: Sequence[Sequence[Slice]]) -> bool:
+    steps = np.diff([heights_of([group[0]])[0] for group in groups])
+    return steps.size == 0 or bool(np.ptp(steps) <= UNEVEN_MM)
+
+
 def _require_one_matrix(slices: Sequence[Slice]) -> None:
     shapes = sorted({s.shape for s in slices})
     spacings = np.array([s.spacing for s in slices])
@@ -113,6 +163,7 @@ def _spacing(positions: np.ndarray, axes: np.ndarray) -> float:
             cause="The gantry was tilted, or the slices belong to several stacks.",
             cure="Resample the series onto a rectangular grid first, for example in 3D Slicer.",
         )
+    _require_straight(positions, axes)
     steps = np.diff(positions @ axes[:, 2])
     usual = float(np.median(steps))
     worst = int(np.abs(steps - usual).argmax())
@@ -129,3 +180,20 @@ def _spacing(positions: np.ndarray, axes: np.ndarray) -> float:
             cure="Send the series again from the archive and compare the number of images.",
         )
     return float(steps.mean())
+
+
+def _require_straight(positions: np.ndarray, axes: np.ndarray) -> None:
+    """Refuse single slices that lie beside the line from the first slice to the last."""
+    heights = positions @ axes[:, 2]
+    share = (heights - heights[0]) / (heights[-1] - heights[0])
+    line = positions[0] + share[:, None] * (positions[-1] - positions[0])
+    aside = np.abs((positions - line) @ axes[:, :2]).max(axis=1)
+    worst = int(aside.argmax())
+    if aside[worst] > UNEVEN_MM:
+        raise InputRefusedError(
+            "slices-sheared",
+            found=f"The slice at position {worst + 1} of {len(positions)} lies {aside[worst]:.2f} mm beside the rest.",
+            expected=f"All slices in one line, to within {UNEVEN_MM} mm.",
+            cause="The slices were planned one by one, or slices of two stacks were mixed.",
+            cure="Resample the series onto a rectangular grid first, for example in 3D Slicer.",
+        )

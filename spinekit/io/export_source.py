@@ -107,21 +107,17 @@ def names_as_they_are() -> Iterator[None]:
 
 def _ordered(source: Any, series: str | None, drop_incomplete: bool) -> tuple[Geometry, Any]:
     """Return grid and slices by position and phase, by the same steps as the reader of series."""
-    from spinekit.io import dicom
-    from spinekit.io.dicom_grid import grid_of, group_by_position
+    from spinekit.io.dicom import arrange
     from spinekit.io.dicom_headers import read_headers
-    from spinekit.io.dicom_order import order_phases
 
-    slices, _ = dicom._choose(read_headers(list_sources(source)), series)
-    groups = group_by_position(slices)
-    ordered = order_phases(groups, same_pixels=dicom._same_pixels, drop_incomplete=drop_incomplete)
-    return grid_of(groups), ordered.table
+    found = arrange(read_headers(list_sources(source)), choose=series, drop_incomplete=drop_incomplete)
+    return found.geometry, found.ordered.table
 
 
 def _header(s: Any) -> Any:
-    from spinekit.io.dicom import _open
+    from spinekit.io.dicom import open_dataset
 
-    dataset = _open(s)
+    dataset = open_dataset(s)
     for keyword in PIXELS:
         if keyword in dataset:
             del dataset[keyword]

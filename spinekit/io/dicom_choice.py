@@ -1,0 +1,245 @@
+"""Which images of a source are the series that is meant, and what has to be told about the choice."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from spinekit.errors import InputRefusedError, coded_warning
+from spinekit.io.dicom_grid import SAME_PLACE_MM, group_by_position
+from spinekit.io.dicom_headers import Headers, Slice
+
+__all__ = ["choose_slices", "too_few_phases"]
+
+SAME_DIRECTION = 1e-3  # cosines of one series differ by rounding only
+SAME_SPACING = 1e-4  # relative
+
+Stack = list[Slice]
+Stacks = dict[tuple[str, int], Stack]
+
+
+def choose_slices(headers: Headers, wanted: str | None, *, phases: int = 2) -> tuple[Stack, list[str]]:
+    """Return the slices of the one series that is meant, and what has to be told about the choice.
+
+    Parameters
+    ----------
+    headers : Headers
+        Everything that was found.
+    wanted : str, optional
+        A series number, several joined by "+", a series UID, or part of a description.
+    phases : {1, 2}
+        1 for a single volume, 2 for a dynamic series.
+
+    Raises
+    ------
+    InputRefusedError
+        ``no-image``, ``series-unknown``, ``series-ambiguous``, ``too-few-phases``; ``matrix-varies`` or
+        ``phase-geometry-varies`` where series look like phases of one dynamic series but do not fit.
+    """
+    if not headers.slices:
+        raise _no_image(headers)
+    slices = [s for s in headers.slices if wanted is None or _asked_for(s, wanted)]
+    if not slices:
+        raise _unknown(headers, wanted or "")
+    stacks = _stacks(slices)
+    if phases == 1:
+        if len(stacks) > 1:
+            raise _ambiguous(stacks)
+        return next(iter(stacks.values())), []
+    several = {key: stack for key, stack in stacks.items() if _phases(stack) >= 2} or _join(stacks)
+    best = max((_phases(stack) for stack in several.values()), default=0)
+    timed = {key: stack for key, stack in several.items() if _phases(stack) >= min(3, best)}
+    if len(timed) > 1:
+        raise _ambiguous(timed)
+    if not timed:
+        raise too_few_phases(1)
+    chosen = next(iter(timed.values()))
+    _require_one_examination(chosen)
+    return chosen, _told(chosen, stacks, wanted)
+
+
+def too_few_phases(n_phases: int) -> InputRefusedError:
+    """Return the refusal of a source without phases."""
+    return InputRefusedError(
+        "too-few-phases",
+        found=f"The series has {n_phases} phase.",
+        expected="At least 2 phases, and 3 for maps over time.",
+        cause="Only one phase was exported, or the phases lie in several series of different geometry.",
+        cure="Export all phases; a single volume is read with spinekit.read_volume().",
+    )
+
+
+def _no_image(headers: Headers) -> InputRefusedError:
+    aside = "; ".join(f"{n} × {what}" for what, n in headers.set_aside.items()) or "nothing at all"
+    return InputRefusedError(
+        "no-image",
+        found=f"No MR or CT image was found; there is {aside}.",
+        expected="DICOM images of a dynamic series.",
+        cause="The folder may hold reports, a DICOMDIR or derived images only.",
+        cure="Point to the folder that holds the images.",
+    )
+
+
+def _unknown(headers: Headers, wanted: str) -> InputRefusedError:
+    numbers = ", ".join(sorted({s.series_number or "without number" for s in headers.slices}))
+    return InputRefusedError(
+        "series-unknown",
+        found=f"No series fits '{wanted}'; there are series {numbers}.",
+        expected="A series number, several joined by '+', a series UID, or part of a description.",
+        cause="The number may belong to another study.",
+        cure="Choose one of the series that are named.",
+    )
+
+
+def _asked_for(s: Slice, wanted: str) -> bool:
+    if re.fullmatch(r"[0-9]+([+][0-9]+)*", wanted):
+        return s.series_number in wanted.split("+")
+    return wanted == s.series_uid or wanted.lower() in s.description.lower()
+
+
+def _stacks(slices: Sequence[Slice]) -> dict[tuple[str, int], list[Slice]]:
+    """Return the slices by series and orientation; a localizer among them becomes a stack of its own."""
+    stacks: dict[tuple[str, int], list[Slice]] = defaultdict(list)
+    seen: dict[str, list[np.ndarray]] = defaultdict(list)
+    for s in slices:
+        cosines = np.asarray(s.orientation)
+        known = seen[s.series_uid]
+        index = next((n for n, c in enumerate(known) if np.abs(c - cosines).max() < SAME_DIRECTION), len(known))
+        if index == len(known):
+            known.append(cosines)
+        stacks[(s.series_uid, index)].append(s)
+    return dict(stacks)
+
+
+def _phases(stack: Sequence[Slice]) -> int:
+    """Return how many images lie at most positions; one more at a few of them is no phase."""
+    return int(np.median([len(group) for group in group_by_position(stack)]))
+
+
+def _join(stacks: Mapping[tuple[str, int], Stack]) -> Stacks:
+    """Join series of one phase each, where study, frame of reference and grid agree.
+
+    Raises
+    ------
+    InputRefusedError
+        If some series of a family fit each other and others of it do not: a phase is never left out in silence.
+    """
+    joined: Stacks = {}
+    for number, family in enumerate(_families(stacks.values())):
+        parts: list[list[Stack]] = []
+        for stack in sorted(family, key=lambda s: -len(group_by_position(s))):
+            fitting = next((part for part in parts if not _difference(part[0], stack)[0]), None)
+            if fitting is None:
+                parts.append([stack])
+            else:
+                fitting.append(stack)
+        together = [part for part in parts if len(part) > 1]
+        alone = [part[0] for part in parts if len(part) == 1]
+        if together and alone:
+            raise _does_not_fit(together[0], alone[0])
+        for index, part in enumerate(together):
+            joined[(f"joined-{number}", index)] = [s for stack in part for s in stack]
+    return joined
+
+
+def _families(stacks: Iterable[Stack]) -> list[list[Stack]]:
+    """Return the stacks that look like phases of one series: same protocol, image type, name and direction."""
+    families: list[list[Stack]] = []
+    for stack in stacks:
+        family = next((f for f in families if _alike(f[0][0], stack[0])), None)
+        if family is None:
+            families.append([stack])
+        else:
+            family.append(stack)
+    return families
+
+
+def _alike(one: Slice, other: Slice) -> bool:
+    def facts(s: Slice) -> tuple[object, ...]:
+        return s.protocol, s.image_type, re.sub(r"[\W\d_]+", " ", s.description.lower()).strip()
+
+    near = np.abs(np.asarray(one.orientation) - np.asarray(other.orientation)).max() < SAME_DIRECTION
+    return bool(near) and facts(one) == facts(other)
+
+
+def _difference(large: Stack, small: Stack) -> tuple[str, str]:
+    """Return code and words for why two stacks cannot be phases of one series; ("", "") if they can.
+
+    The smaller may lack positions of the larger: that is a missing slice, and is told as one.
+    """
+    one, other = large[0], small[0]
+    if one.study_uid != other.study_uid:
+        return "phase-geometry-varies", "it belongs to another study"
+    if one.frame_of_reference != other.frame_of_reference:
+        return "phase-geometry-varies", "it has another frame of reference, so that positions cannot be compared"
+    if one.shape != other.shape or not np.allclose(one.spacing, other.spacing, rtol=SAME_SPACING):
+        sizes = [
+            f"{s.shape[1]} × {s.shape[0]} pixels of {s.spacing[0]:.4g} × {s.spacing[1]:.4g} mm" for s in (other, one)
+        ]
+        return "matrix-varies", f"it has {sizes[0]} against {sizes[1]}"
+    places = np.array([s.position for s in large])
+    apart = max(float(np.linalg.norm(places - np.asarray(s.position), axis=1).min()) for s in small)
+    if apart > 2 * SAME_PLACE_MM:
+        return "phase-geometry-varies", f"its slices lie up to {apart:.2f} mm beside those of the others"
+    return "", ""
+
+
+def _pixels_in_words(s: Slice) -> str:
+    return f"{s.shape[1]} × {s.shape[0]} pixels of {s.spacing[0]:.4g} × {s.spacing[1]:.4g} mm"
+
+
+def _does_not_fit(together: Sequence[Stack], alone: Stack) -> InputRefusedError:
+    code, why = _difference(together[0], alone)
+    numbers = "+".join(sorted({s.series_number or "without number" for stack in together for s in stack}))
+    return InputRefusedError(
+        code,
+        found=f"Series {numbers} fit together as phases; series {alone[0].series_number} looks like one, but {why}.",
+        expected="The same study, frame of reference, matrix, spacing and positions for every phase.",
+        cause="The patient was planned anew between the phases, or the series is no part of the dynamic one.",
+        cure=f"If it is no part of it, choose the others with series='{numbers}'; else resample it onto their grid.",
+    )
+
+
+def _require_one_examination(slices: Sequence[Slice]) -> None:
+    for what, values in (
+        ("studies", {s.study_uid for s in slices}),
+        ("frames of reference", {s.frame_of_reference for s in slices}),
+    ):
+        if len(values) > 1:
+            raise InputRefusedError(
+                "phase-geometry-varies",
+                found=f"The images of the series belong to {len(values)} {what}.",
+                expected="One, so that positions can be compared.",
+                cause="The patient was taken out between the phases, or exports of two examinations were mixed.",
+                cure="Choose the images of one examination, or register the phases first.",
+            )
+
+
+def _in_words(stack: Sequence[Slice]) -> str:
+    numbers = sorted({s.series_number or "without number" for s in stack})
+    rows, columns = stack[0].shape
+    return f"series {'+'.join(numbers)} ({len(stack)} images of {columns} × {rows}, {_phases(stack)} phases)"
+
+
+def _ambiguous(stacks: Mapping[tuple[str, int], list[Slice]]) -> InputRefusedError:
+    return InputRefusedError(
+        "series-ambiguous",
+        found=f"Several series fit: {'; '.join(_in_words(s) for s in stacks.values())}.",
+        expected="One.",
+        cause="The folder holds a whole examination.",
+        cure="Choose with series=... or --series: a series number, UID or part of the description.",
+    )
+
+
+def _told(chosen: Sequence[Slice], stacks: Mapping[tuple[str, int], list[Slice]], choose: str | None) -> list[str]:
+    taken = {s.series_uid for s in chosen}
+    others = [stack for stack in stacks.values() if not any(s is chosen[0] for s in stack)]
+    others = [stack for stack in others if len(taken) == 1 or stack[0].series_uid not in taken]
+    if not others:
+        return []
+    rest = "; ".join(_in_words(stack) for stack in others)
+    why = "as asked for" if choose else "the only one with several phases"
+    return [coded_warning("series-chosen", f"Read {_in_words(chosen)}, {why}. Left out: {rest}.")]

@@ -1,0 +1,144 @@
+"""From bytes to a DICOM dataset: what is an image of ours, and whether its pixels are all there."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from typing import Any
+
+from spinekit.errors import InputRefusedError
+from spinekit.io.dicom_tags import number_of
+from spinekit.io.sources import FileSource
+
+__all__ = ["bytes_of", "check_pixels_fit", "parse", "refused_kind"]
+
+SHORTEST = 132  # preamble and "DICM"
+SIZES = {"Rows": 0.0, "Columns": 0.0, "NumberOfFrames": 1.0, "BitsAllocated": 16.0}
+
+IMAGE_CLASSES = {  # storage classes whose frames are slices of one volume
+    "1.2.840.10008.5.1.4.1.1.4": "MR",
+    "1.2.840.10008.5.1.4.1.1.4.1": "enhanced MR",
+    "1.2.840.10008.5.1.4.1.1.4.4": "legacy converted enhanced MR",
+    "1.2.840.10008.5.1.4.1.1.2": "CT",
+    "1.2.840.10008.5.1.4.1.1.2.1": "enhanced CT",
+}
+
+
+def bytes_of(source: FileSource) -> bytes:
+    """Return the bytes of a file.
+
+    Raises
+    ------
+    InputRefusedError
+        ``file-unreadable``; ``file-truncated`` for a damaged member of an archive.
+    """
+    try:
+        return source.read()
+    except OSError as reason:
+        raise InputRefusedError(
+            "file-unreadable",
+            found=f"{source.label} could not be read: {reason.strerror or reason}.",
+            expected="A file that can be read.",
+            cause="Rights are missing, or the drive has a fault.",
+            cure="Copy the series to another place and read it from there.",
+        ) from reason
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as reason:  # RuntimeError: a password is asked for
+        raise _truncated(source.label, "cannot be unpacked from the archive") from reason
+
+
+def parse(data: bytes, label: str) -> Any:
+    """Return the dataset of a file, or None for what is no DICOM at all.
+
+    Raises
+    ------
+    InputRefusedError
+        ``file-truncated`` for a DICOM image whose header or pixels end too early.
+    """
+    import pydicom
+
+    if len(data) < SHORTEST:
+        return None
+    marked = data[128:132] == b"DICM"
+    try:
+        dataset = pydicom.dcmread(io.BytesIO(data), force=not marked)
+        classes = _classes(dataset)
+    except Exception as reason:  # a damaged header raises many things
+        if marked:
+            raise _truncated(label, "cannot be read to the end of its header") from reason
+        return None
+    if not marked and not (classes and "Rows" in dataset and "Columns" in dataset):
+        return None
+    if (marked and not classes) or (classes & set(IMAGE_CLASSES) and "PixelData" not in dataset):
+        raise _truncated(label, "ends before its pixels begin")
+    if not hasattr(dataset.file_meta, "TransferSyntaxUID"):
+        dataset.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
+    return dataset
+
+
+def _classes(dataset: Any) -> set[str]:
+    """Return the storage class as header and file meta name it; a header that was cut may hold half of it."""
+    meta = getattr(dataset, "file_meta", None)
+    named = (str(dataset.get("SOPClassUID", "") or ""), str(getattr(meta, "MediaStorageSOPClassUID", "") or ""))
+    return {uid for uid in named if uid}
+
+
+def _truncated(label: str, what: str) -> InputRefusedError:
+    return InputRefusedError(
+        "file-truncated",
+        found=f"{label} {what}.",
+        expected="A complete DICOM image.",
+        cause="The transfer was interrupted.",
+        cure="Send the series again from the archive; or take the file out of a copy of the folder and read that.",
+    )
+
+
+def refused_kind(dataset: Any) -> str:
+    """Return why a DICOM object is no slice, in words; empty if it is one."""
+    if str(dataset.get("SOPClassUID", "")) not in IMAGE_CLASSES:
+        name = getattr(dataset.get("SOPClassUID", ""), "name", "") or "unknown object"
+        return f"not an image series ({name})"
+    if number_of(dataset, "SamplesPerPixel", 1) != 1:
+        return "colour image"
+    return ""
+
+
+def check_pixels_fit(dataset: Any, label: str) -> None:
+    """Hold the promised size against the bytes that are there, before anything is allocated.
+
+    Raises
+    ------
+    InputRefusedError
+        ``file-truncated`` if there are fewer bytes than promised, ``file-corrupt`` if the header cannot be true.
+    """
+    facts = [number_of(dataset, name, default) for name, default in SIZES.items()]
+    if any(not fact > 0 or fact != int(fact) for fact in facts):
+        raise InputRefusedError(
+            "file-corrupt",
+            found=f"{label} has {', '.join(f'{n} {f:g}' for n, f in zip(SIZES, facts, strict=True))}.",
+            expected="Whole numbers above zero.",
+            cause="The header was damaged.",
+            cure="Send the series again from the archive.",
+        )
+    rows, columns, frames, bits = (int(fact) for fact in facts)
+    promised = rows * columns * frames * bits // 8
+    there = len(dataset.PixelData or b"")
+    syntax = getattr(dataset.file_meta, "TransferSyntaxUID", None)
+    if syntax is not None and syntax.is_compressed and there:
+        return
+    if there < promised:
+        raise InputRefusedError(
+            "file-truncated",
+            found=f"{label} promises {promised} bytes of pixels and holds {there}.",
+            expected="As many bytes as rows, columns and bits say.",
+            cause="The transfer was interrupted, or rows and columns in the header are wrong.",
+            cure="Send the series again from the archive.",
+        )
+    if there > promised + 2:  # one byte of padding is allowed
+        raise InputRefusedError(
+            "file-corrupt",
+            found=f"{label} holds {there} bytes of pixels and its header accounts for {promised}.",
+            expected="As many bytes as rows, columns and bits say.",
+            cause="Rows, columns or the number of frames in the header are wrong.",
+            cure="Send the series again from the archive.",
+        )
