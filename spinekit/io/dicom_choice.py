@@ -235,9 +235,8 @@ def _ambiguous(stacks: Mapping[tuple[str, int], list[Slice]]) -> InputRefusedErr
 
 
 def _told(chosen: Sequence[Slice], stacks: Mapping[tuple[str, int], list[Slice]], choose: str | None) -> list[str]:
-    taken = {s.series_uid for s in chosen}
-    others = [stack for stack in stacks.values() if not any(s is chosen[0] for s in stack)]
-    others = [stack for stack in others if len(taken) == 1 or stack[0].series_uid not in taken]
+    taken = {id(s) for s in chosen}
+    others = [stack for stack in stacks.values() if id(stack[0]) not in taken]
     if not others:
         return []
     rest = "; ".join(_in_words(stack) for stack in others)
