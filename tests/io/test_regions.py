@@ -1,0 +1,148 @@
+"""Regions from files: one label, one grid, an extent; never moved, never guessed."""
+
+from __future__ import annotations
+
+import nibabel as nib
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from spinekit.case import DynamicSeries, Roi, Volume, resample_to
+from spinekit.errors import GridMismatchError, InputRefusedError
+from spinekit.geometry import Geometry
+from spinekit.io import read_roi, write_roi, write_volume
+from spinekit.radiomics import FixedBinWidth, extract_features
+from spinekit.segmentation import grow_region
+
+GRID = Geometry((16, 14, 12), (1.0, 1.0, 2.0), (-8.0, 3.0, 10.0))
+BLOCK = np.s_[4:8, 4:10, 5:11]
+
+
+def roi(box=BLOCK, geometry=GRID) -> Roi:
+    mask = np.zeros(geometry.shape_zyx, dtype=bool)
+    mask[box] = True
+    return Roi(mask, geometry)
+
+
+def shifted(voxels: float) -> Geometry:
+    return Geometry(GRID.size, GRID.spacing_mm, (-8.0 + voxels, 3.0, 10.0))
+
+
+@pytest.mark.parametrize("name", ["roi.nii.gz", "roi.nrrd", "roi.nii"])
+def test_a_written_region_comes_back_to_the_voxel_in_any_format(name, tmp_path):
+    path = write_roi(roi(), tmp_path / name)
+
+    found = read_roi(path, on=GRID)
+
+    assert_array_equal(found.mask, roi().mask)
+    assert found.geometry == GRID
+
+
+def test_an_empty_region_is_neither_written_nor_read(tmp_path):
+    with pytest.raises(InputRefusedError) as caught:
+        write_roi(roi(np.s_[0:0]), tmp_path / "roi.nii.gz")
+    assert caught.value.code == "roi-empty"
+    assert not (tmp_path / "roi.nii.gz").exists()
+
+
+@pytest.mark.parametrize("voxels", [1e-6, 5e-4])
+def test_a_difference_below_a_thousandth_voxel_is_no_mismatch(voxels, tmp_path):
+    path = write_roi(roi(geometry=shifted(voxels)), tmp_path / "roi.nrrd")
+    assert_array_equal(read_roi(path, on=GRID).mask, roi().mask)
+
+
+@pytest.mark.parametrize("voxels", [2e-3, 0.5, 3.0])
+def test_a_larger_difference_is_refused_with_both_grids_until_it_is_resampled(voxels, tmp_path):
+    path = write_roi(roi(geometry=shifted(voxels)), tmp_path / "roi.nrrd")
+
+    with pytest.raises(GridMismatchError) as caught:
+        read_roi(path, on=GRID)
+    moved = resample_to(read_roi(path), GRID)
+
+    assert caught.value.code == "grid-mismatch"
+    assert GRID.describe() in caught.value.message
+    assert shifted(voxels).describe() in caught.value.message
+    assert moved.geometry == GRID
+    assert moved.n_voxels == roi().n_voxels
+
+
+def test_another_size_is_another_grid(tmp_path):
+    small = Geometry((16, 14, 11), GRID.spacing_mm, GRID.origin_mm)
+    path = write_roi(roi(geometry=small), tmp_path / "roi.nii.gz")
+    with pytest.raises(GridMismatchError, match=r"16 × 14 × 11.*16 × 14 × 12"):
+        read_roi(path, on=GRID)
+
+
+@pytest.mark.parametrize("label", [1, 3])
+def test_of_several_labels_the_chosen_one_is_read(label, tmp_path):
+    values = np.zeros(GRID.shape_zyx, dtype=np.uint8)
+    values[BLOCK] = 1
+    values[9:11, 10:13, 12:15] = 3
+    image = nib.Nifti1Image(np.transpose(values), np.diag([-1.0, -1.0, 1.0, 1.0]) @ GRID.matrix)
+    nib.save(image, tmp_path / "labels.nii.gz")
+
+    assert_array_equal(read_roi(tmp_path / "labels.nii.gz", on=GRID, label=label).mask, values == label)
+    with pytest.raises(InputRefusedError, match=r"labels \[1, 3\]") as caught:
+        read_roi(tmp_path / "labels.nii.gz", on=GRID)
+    assert caught.value.code == "roi-label-ambiguous"
+    with pytest.raises(InputRefusedError, match="no label 2") as caught:
+        read_roi(tmp_path / "labels.nii.gz", on=GRID, label=2)
+    assert caught.value.code == "roi-label-absent"
+
+
+@pytest.mark.parametrize(
+    ("box", "code"),
+    [(np.s_[3, 3, 3], "roi-too-small"), (np.s_[3, 3, 2:9], "roi-too-small"), (np.s_[2:9, 3, 3], "roi-too-small")],
+)
+def test_a_point_or_a_line_is_no_region(box, code, tmp_path):
+    with pytest.raises(InputRefusedError) as caught:
+        read_roi(write_roi(roi(box), tmp_path / "roi.nii.gz"))
+    assert caught.value.code == code
+
+
+def test_a_region_in_one_slice_is_one(tmp_path):
+    assert read_roi(write_roi(roi(np.s_[3, 4:9, 4:9]), tmp_path / "roi.nii.gz")).n_voxels == 25
+
+
+@pytest.mark.parametrize("value", [0.4, -1.0, np.nan])
+def test_values_that_are_no_labels_are_refused(value, tmp_path):
+    values = np.zeros(GRID.shape_zyx, dtype=np.float32)
+    values[BLOCK] = value
+    with pytest.raises(InputRefusedError) as caught:
+        read_roi(write_volume(Volume(values, GRID), tmp_path / "image.nii.gz"))
+    assert caught.value.code == "format-unsupported"
+
+
+def test_a_constant_region_has_a_warning_and_no_texture():
+    values = np.random.default_rng(0).normal(50.0, 9.0, GRID.shape_zyx)
+    values[BLOCK] = 7.0
+
+    table = extract_features({"map": Volume(values, GRID)}, roi(), discretisation=FixedBinWidth(1.0))
+
+    assert any("[roi-constant]" in text for text in table.attrs["warnings"])
+    texture = [c for c in table.columns if "_glcm_" in c or "_glrlm_" in c or "_glszm_" in c]
+    assert texture
+    assert table[texture].isna().all(axis=None)
+    assert table.loc["map", "original_firstorder_Mean"] == 7.0
+
+
+def growing_series(inside=BLOCK) -> DynamicSeries:
+    rng = np.random.default_rng(3)
+    signal = 100.0 + rng.normal(0, 1.0, (5, *GRID.shape_zyx))
+    signal[:, *inside] += np.array([0, 60, 100, 95, 90.0])[:, None, None, None]
+    return DynamicSeries(signal.astype(np.float32), [0, 20, 40, 60, 80], GRID, "times_s")
+
+
+@pytest.mark.parametrize("seed", [(16, 0, 0), (0, 14, 0), (0, 0, 12), (-1, 4, 4)])
+def test_a_seed_outside_the_image_is_refused_on_every_side(seed):
+    with pytest.raises(InputRefusedError) as caught:
+        grow_region(growing_series(), [seed])
+    assert caught.value.code == "seed-outside"
+
+
+def test_growth_into_the_cap_or_the_border_is_told():
+    capped = grow_region(growing_series(), [(7, 6, 5)], max_volume_ml=0.2, tolerance=8.0)
+    at_border = grow_region(growing_series(np.s_[0:8, 0:10, 0:11]), [(5, 5, 4)])
+
+    assert any(w.startswith("[leak-volume-cap]") for w in capped.warnings)
+    assert any(w.startswith("[leak-border]") for w in at_border.warnings)
