@@ -174,8 +174,7 @@ def _bad_affine(path: Path, what: str) -> InputRefusedError:
 
 def _values(path: Path, image: Any) -> np.ndarray:
     """Return float32 values, time first; the slope is applied in double, phase by phase."""
-    slope, inter = image.header.get_slope_inter()
-    slope, inter = 1.0 if slope is None else slope, 0.0 if inter is None else inter
+    slope, inter = float(image.dataobj.slope), float(image.dataobj.inter)  # nibabel empties those of the header
     shape = image.shape
     out = np.empty(((shape[3],) if len(shape) == 4 else ()) + tuple(reversed(shape[:3])), dtype=np.float32)
     try:
@@ -184,7 +183,7 @@ def _values(path: Path, image: Any) -> np.ndarray:
             raw = image.dataobj.get_unscaled()
             for t in range(shape[3] if len(shape) == 4 else 1):
                 part = np.asarray(raw[..., t] if len(shape) == 4 else raw)
-                exact = part if part.dtype == np.float32 and slope == 1 and inter == 0 else part * float(slope) + inter
+                exact = part if part.dtype == np.float32 and slope == 1 and inter == 0 else part * slope + inter
                 out[t if len(shape) == 4 else ...] = np.transpose(exact, (2, 1, 0))
     except (OSError, EOFError, ValueError, zlib.error, gzip.BadGzipFile) as reason:
         raise _damaged(path, str(reason)) from reason
