@@ -17,6 +17,8 @@ __all__ = ["choose_slices", "too_few_phases"]
 SAME_DIRECTION = 1e-3  # cosines of one series differ by rounding only
 SAME_SPACING = 1e-4  # relative
 
+SEVERAL_NUMBERS = re.compile(r"[0-9]+([+][0-9]+)+")
+
 Stack = list[Slice]
 Stacks = dict[tuple[str, int], Stack]
 
@@ -49,6 +51,8 @@ def choose_slices(headers: Headers, wanted: str | None, *, phases: int = 2) -> t
         if len(stacks) > 1:
             raise _ambiguous(stacks)
         return next(iter(stacks.values())), []
+    if SEVERAL_NUMBERS.fullmatch(wanted or ""):
+        return _all_of(stacks), []
     several = {key: stack for key, stack in stacks.items() if _phases(stack) >= 2} or _join(stacks)
     best = max((_phases(stack) for stack in several.values()), default=0)
     timed = {key: stack for key, stack in several.items() if _phases(stack) >= min(3, best)}
@@ -58,7 +62,7 @@ def choose_slices(headers: Headers, wanted: str | None, *, phases: int = 2) -> t
         raise too_few_phases(1)
     chosen = next(iter(timed.values()))
     _require_one_examination(chosen)
-    return chosen, _told(chosen, stacks, wanted)
+    return chosen, [*_told(chosen, stacks, wanted), *_told_alike(chosen, stacks)]
 
 
 def too_few_phases(n_phases: int) -> InputRefusedError:
@@ -95,7 +99,7 @@ def _unknown(headers: Headers, wanted: str) -> InputRefusedError:
 
 
 def _asked_for(s: Slice, wanted: str) -> bool:
-    if re.fullmatch(r"[0-9]+([+][0-9]+)*", wanted):
+    if wanted.isdigit() or SEVERAL_NUMBERS.fullmatch(wanted):
         return s.series_number in wanted.split("+")
     return wanted == s.series_uid or wanted.lower() in s.description.lower()
 
@@ -143,6 +147,36 @@ def _join(stacks: Mapping[tuple[str, int], Stack]) -> Stacks:
         for index, part in enumerate(together):
             joined[(f"joined-{number}", index)] = [s for stack in part for s in stack]
     return joined
+
+
+def _all_of(stacks: Mapping[tuple[str, int], Stack]) -> Stack:
+    """Join the series that were asked for by their numbers.
+
+    Raises
+    ------
+    InputRefusedError
+        If one does not fit the largest of them.
+    """
+    largest, *others = sorted(stacks.values(), key=lambda stack: -len(group_by_position(stack)))
+    for stack in others:
+        if _difference(largest, stack)[0]:
+            raise _does_not_fit([largest], stack)
+    return [s for stack in stacks.values() for s in stack]
+
+
+def _told_alike(chosen: Stack, stacks: Mapping[tuple[str, int], Stack]) -> list[str]:
+    """Tell of series that were left out and have the protocol and the grid of the chosen one."""
+    taken = {id(s) for s in chosen}
+    left = [stack for stack in stacks.values() if id(stack[0]) not in taken]
+    alike = [stack for stack in left if _alike(chosen[0], stack[0]) and not _difference(chosen, stack)[0]]
+    numbers = [stack[0].series_number for stack in (*alike, chosen)]
+    if not alike:
+        return []
+    text = (
+        f"Series {', '.join(numbers[:-1])} was left out, but has the protocol and grid of the dynamic series: it may "
+        f"be its phase before contrast agent. If so, join them with series='{'+'.join(sorted(set(numbers)))}'."
+    )
+    return [coded_warning("series-alike", text)]
 
 
 def _families(stacks: Iterable[Stack]) -> list[list[Stack]]:

@@ -242,6 +242,26 @@ def test_a_phase_that_does_not_fit_is_not_dropped_but_can_be_left_out_by_choice(
     assert_array_equal(found.signal, series().signal[[0, 1, 3, 4]])
 
 
+def test_a_phase_before_contrast_in_a_series_of_its_own_is_told_and_joined_when_asked_for(tmp_path):
+    paths = write_dicom(series(), tmp_path, flavour="canon")
+    for path in paths[:6]:
+        dataset = pydicom.dcmread(path)
+        dataset.SeriesInstanceUID, dataset.SeriesNumber = pydicom.uid.generate_uid(entropy_srcs=["before"]), 3
+        dataset.save_as(path)
+
+    alone, joined = read_series(tmp_path), read_series(tmp_path, series="3+4")
+
+    assert_array_equal(alone.signal, series().signal[1:])
+    assert any(w.startswith("[series-alike]") and "series='3+4'" in w for w in alone.warnings)
+    assert_array_equal(joined.signal, series().signal)
+    assert_array_equal(joined.times_s, TIMES_S)
+
+
+def test_series_that_do_not_fit_are_not_joined_even_when_asked_for(tmp_path):
+    write_dicom(series(), tmp_path, flavour="siemens-series", defects="other-matrix")
+    assert refused(tmp_path, series="5+6+7+8+9").code == "matrix-varies"
+
+
 def test_two_dynamic_series_are_ambiguous_until_one_is_chosen(tmp_path):
     write_dicom(series(), tmp_path / "a", flavour="canon")
     write_dicom(series(), tmp_path / "b", flavour="ge-trigger")
