@@ -1,0 +1,168 @@
+"""Ten phases at stated times after bolus arrival, whatever the protocol, and the scale of their signal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spinekit.errors import InputRefusedError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from spinekit.case import DynamicSeries
+
+__all__ = ["PHASE_TIMES_S", "bolus_arrival_s", "phases_after_arrival", "signal_scale"]
+
+PHASE_TIMES_S = (-10.0, 10.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 240.0)  # ours: dense where curves bend
+MAX_GAP_S = 75.0  # ours: across a longer gap a straight line says nothing about a first pass
+
+
+def signal_scale(series: DynamicSeries, n_baseline: int = 1) -> float:
+    """Return the signal that stands for 1: the 95th percentile of the body before contrast.
+
+    Parameters
+    ----------
+    series : DynamicSeries
+        Signal in any unit.
+    n_baseline : int
+        Leading phases before contrast.
+
+    Returns
+    -------
+    float
+        In the unit of the signal. The body is what exceeds a tenth of the 99th percentile, so that
+        neither the share of air nor a few bright voxels move it; a gain of the receiver cancels.
+
+    Raises
+    ------
+    InputRefusedError
+        ``value-out-of-range`` if `n_baseline` leaves no phase after contrast, ``protocol-insufficient``
+        if the baseline holds no positive signal.
+
+    Examples
+    --------
+    >>> from spinekit.phantom import simulate_case
+    >>> signal_scale(simulate_case(1, size=(32, 32, 4)).series) > 0
+    True
+    """
+    _check_baseline(series, n_baseline)
+    before = _baseline(series, n_baseline)
+    before = before[np.isfinite(before)]
+    body = before[before > 0.1 * np.percentile(before, 99)] if before.size else before
+    if body.size == 0 or body.max() <= 0:
+        raise InputRefusedError(
+            "protocol-insufficient",
+            found="The phases before contrast hold no positive, finite signal.",
+            expected="An image of the body in the first phases.",
+            cause="The series may be a subtraction, or its first phase may be empty.",
+            cure="Give the original series, not its subtraction.",
+        )
+    return float(np.percentile(body, 95))
+
+
+def bolus_arrival_s(series: DynamicSeries, n_baseline: int = 1) -> float:
+    """Return when the bolus arrives, seconds after the first phase, from the most enhancing voxels.
+
+    Parameters
+    ----------
+    series : DynamicSeries
+        At least one phase more than `n_baseline`.
+    n_baseline : int
+        Leading phases before contrast.
+
+    Returns
+    -------
+    float
+        The line through the first two phases after the baseline, on the mean curve of the 1 % of
+        voxels that enhance most, is followed back to the baseline; the result is kept between the
+        last phase before contrast and the first after it, since n_baseline says so.
+
+    Raises
+    ------
+    InputRefusedError
+        ``value-out-of-range`` if `n_baseline` leaves no phase after contrast.
+
+    Examples
+    --------
+    >>> from spinekit.phantom import simulate_case
+    >>> case = simulate_case(1, size=(32, 32, 4))
+    >>> arrival = bolus_arrival_s(case.series, case.n_baseline)
+    >>> bool(case.series.times_s[case.n_baseline - 1] <= arrival <= case.series.times_s[case.n_baseline])
+    True
+    """
+    _check_baseline(series, n_baseline)
+    rise = np.nan_to_num(series.signal[n_baseline:] - _baseline(series, n_baseline), nan=0.0, posinf=0.0, neginf=0.0)
+    early = rise[:2].mean(axis=0).ravel()
+    most = np.argsort(early, kind="stable")[-max(early.size // 100, 1) :]
+    curve = rise.reshape(len(rise), -1)[:, most].mean(axis=1, dtype=np.float64)
+    times = series.times_s[n_baseline:]
+    first, last = float(series.times_s[n_baseline - 1]), float(times[0])
+    if len(curve) < 2 or curve[1] <= curve[0] or curve[0] <= 0:
+        return 0.5 * (first + last)
+    back = float(times[0] - curve[0] * (times[1] - times[0]) / (curve[1] - curve[0]))
+    return min(max(back, first), last)
+
+
+def phases_after_arrival(
+    series: DynamicSeries, n_baseline: int = 1, *, arrival_s: float
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Interpolate a series at the ten times after bolus arrival, and say which of them it covers.
+
+    Parameters
+    ----------
+    series : DynamicSeries
+        Any number of phases at any times.
+    n_baseline : int
+        Leading phases before contrast; their mean is the phase before arrival.
+    arrival_s : float
+        Seconds after the first phase.
+
+    Returns
+    -------
+    phases : ndarray of shape (10, Z, Y, X), float32
+        Signal, linear between neighbouring phases; 0 where absent.
+    present : ndarray of shape (10,), bool
+        False where the time lies outside the series or in a gap of more than 75 s.
+
+    Examples
+    --------
+    >>> from spinekit.phantom import simulate_case
+    >>> case = simulate_case(1, size=(32, 32, 4))
+    >>> phases, present = phases_after_arrival(case.series, case.n_baseline, arrival_s=20.0)
+    >>> phases.shape, bool(present[0])
+    ((10, 4, 32, 32), True)
+    """
+    _check_baseline(series, n_baseline)
+    phases = np.zeros((len(PHASE_TIMES_S), *series.geometry.shape_zyx), dtype=np.float32)
+    present = np.zeros(len(PHASE_TIMES_S), dtype=bool)
+    phases[0], present[0] = _baseline(series, n_baseline), True
+    times = series.times_s
+    for p, after in enumerate(PHASE_TIMES_S[1:], start=1):
+        wanted = arrival_s + after
+        right = int(np.searchsorted(times, wanted))
+        if right == 0 or right == len(times):
+            continue
+        gap = times[right] - times[right - 1]
+        if gap > MAX_GAP_S:
+            continue
+        share = np.float32((wanted - times[right - 1]) / gap)
+        phases[p] = (1 - share) * series.signal[right - 1] + share * series.signal[right]
+        present[p] = True
+    return phases, present
+
+
+def _baseline(series: DynamicSeries, n_baseline: int) -> NDArray[np.float32]:
+    return series.signal[:n_baseline].mean(axis=0, dtype=np.float32)
+
+
+def _check_baseline(series: DynamicSeries, n_baseline: int) -> None:
+    if not 1 <= n_baseline < series.n_phases:
+        raise InputRefusedError(
+            "value-out-of-range",
+            found=f"n_baseline={n_baseline} was given for a series of {series.n_phases} phases.",
+            expected=f"A number from 1 to {series.n_phases - 1}.",
+            cause="It counts the leading phases before the contrast agent arrives.",
+            cure="Count the phases before the first one that enhances.",
+        )
