@@ -25,6 +25,7 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || "$$(bash .ci/check-prerequisites --python)" -m venv $(VENV)
 	@$(PIP) numpy setuptools wheel
 	@$(PIP) --no-build-isolation pyradiomics==3.0.1   # its sdist imports numpy while it is built
+	@$(PIP) torch==2.13.0   # asked for by its exact version, so that an index with a CPU build gives that
 	@$(PIP) --no-build-isolation --editable '.[dev]'
 	@$(BIN)/python -m spinekit.warm
 	@touch $@

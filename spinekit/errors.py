@@ -78,6 +78,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "value-out-of-range": "a parameter lies outside its meaningful range",
         "choice-unknown": "a name was given that is not among the choices",
         "protocol-insufficient": "the protocol lacks what a quantity needs",
+        "quantities-exploratory": "the protocol cannot support quantitative maps as measurements",
+        "motion-left": "phases do not lie on one another within half a millimetre",
         "discretisation-missing": "radiomics needs a stated discretisation",
         "fit-failed": "a registration or model fit did not converge",
         # settings, journal, runs

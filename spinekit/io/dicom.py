@@ -18,6 +18,7 @@ from spinekit.io.dicom_choice import choose_slices, too_few_phases
 from spinekit.io.dicom_grid import grid_of, group_by_position, require_phases_on_one_grid
 from spinekit.io.dicom_headers import Headers, Slice, read_headers
 from spinekit.io.dicom_order import Ordered, order_phases
+from spinekit.io.notes import thin_slab
 from spinekit.io.sources import FileSource
 
 __all__ = ["Arranged", "arrange", "open_dataset", "read_dicom_series", "read_dicom_volume"]
@@ -130,10 +131,7 @@ def _general_warnings(headers: Headers, slices: Sequence[Slice], n_slices: int, 
     if any(s.inverted for s in slices):
         yield coded_warning("inverted", "MONOCHROME1: the grey values were inverted.")
     if n_slices < 3:
-        text = (
-            f"The series has {n_slices} slices: maps and curves can be computed, 3-D growing and 3-D features cannot."
-        )
-        yield coded_warning("slab-too-thin", text)
+        yield thin_slab(n_slices)
     if n_phases < 3:
         yield coded_warning("too-few-phases", "Two phases give an enhancement image, but no map over time.")
 

@@ -255,7 +255,9 @@ def _require_one_examination(slices: Sequence[Slice]) -> None:
 def _in_words(stack: Sequence[Slice]) -> str:
     numbers = sorted({s.series_number or "without number" for s in stack})
     rows, columns = stack[0].shape
-    return f"series {'+'.join(numbers)} ({len(stack)} images of {columns} × {rows}, {_phases(stack)} phases)"
+    n_phases = _phases(stack)
+    phases = "1 phase" if n_phases == 1 else f"{n_phases} phases"
+    return f"series {'+'.join(numbers)} ({len(stack)} images of {columns} × {rows}, {phases})"
 
 
 def _ambiguous(stacks: Mapping[tuple[str, int], list[Slice]]) -> InputRefusedError:

@@ -32,8 +32,10 @@ def without_copies(groups: Sequence[Sequence[Slice]], same: SamePixels) -> tuple
 
 
 def _copies(count: int) -> str:
+    several = f"{count} images repeat others with identical pixels and were left out."
     return coded_warning(
-        "slice-duplicate", f"{count} images repeat another one with identical pixels and were left out."
+        "slice-duplicate",
+        "1 image repeats another one with identical pixels and was left out." if count == 1 else several,
     )
 
 

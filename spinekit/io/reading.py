@@ -12,6 +12,7 @@ import numpy as np
 from spinekit.case import Acquisition, DynamicSeries, Volume
 from spinekit.errors import InputRefusedError, coded_warning
 from spinekit.geometry import require_same_grid
+from spinekit.io.notes import thin_slab
 from spinekit.provenance import hash_file
 from spinekit.settings import Reading
 
@@ -165,10 +166,7 @@ def _times_missing(what: str) -> InputRefusedError:
 
 
 def _thin(n_slices: int) -> tuple[str, ...]:
-    if n_slices >= 3:
-        return ()
-    text = f"The series has {n_slices} slices: maps and curves can be computed, 3-D growing and 3-D features cannot."
-    return (coded_warning("slab-too-thin", text),)
+    return () if n_slices >= 3 else (thin_slab(n_slices),)
 
 
 def _from_nifti(path: Path, times_s: Sequence[float] | None, reading: Reading, name: str) -> DynamicSeries:

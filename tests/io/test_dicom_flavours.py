@@ -87,7 +87,9 @@ def test_philips_slices_differ_in_slope_and_are_scaled_one_by_one(tmp_path):
     paths = write_dicom(series(), tmp_path, flavour="philips")
     slopes = {float(pydicom.dcmread(p).RescaleSlope) for p in paths}
     assert len(slopes) > 1
-    assert_array_equal(read_series(tmp_path).signal, series().signal)
+    found = read_series(tmp_path)
+    assert_array_equal(found.signal, series().signal)
+    assert found.record["philips_private_scale"] is True
 
 
 @pytest.mark.parametrize("flavour", ["siemens", "ge-temporal", "philips", "philips-enhanced"])

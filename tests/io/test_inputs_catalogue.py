@@ -99,6 +99,24 @@ def mask(folder: Path, fill, *, grid=GRID, label=None, dtype=np.uint8):
     return read_roi(path, on=GRID, label=label)
 
 
+def flavoured(flavour: str) -> Callable[[Path], object]:
+    return lambda folder: read_series(write_dicom(SERIES, folder, flavour=flavour)[0].parent)
+
+
+def circle(folder: Path):
+    write_dicom(SERIES, folder)
+    (folder / "again").symlink_to(folder, target_is_directory=True)
+    return read_series(folder)
+
+
+def promising(folder: Path):
+    path = write_nifti(folder / "dce.nii")
+    data = bytearray(path.read_bytes())
+    data[42:46] = 2 * (30000).to_bytes(2, "little")  # dim[1] and dim[2]
+    path.write_bytes(data)
+    return read_series(path)
+
+
 def region(*boxes) -> Callable[[np.ndarray], None]:
     def fill(values):
         for number, box in enumerate(boxes, start=1):
@@ -125,6 +143,9 @@ ROWS = [
     Row("1", "all phases in one series", "read", "", "sound"),
     Row("2", "a phase of another frame of reference", "refused", "phase-geometry-varies", "other-frame-of-reference"),
     Row("2", "a phase of another study", "refused", "phase-geometry-varies", "other-study"),
+    Row("2", "a series for every phase", "read", "", flavoured("siemens-series")),
+    Row("3", "instance numbers at random", "read", "", flavoured("philips")),
+    Row("4", "TriggerTime alone", "read", "", flavoured("ge-trigger")),
     Row("5", "no tag tells a time", "refused", "times-missing", "no-times"),
     Row("6", "two tags of time tell different orders", "refused", "times-contradict", "contradicting-times"),
     Row("7", "the clock passes midnight", "read", "", "past-midnight"),
@@ -147,6 +168,7 @@ ROWS = [
     Row("17", "a phase to the side", "refused", "phase-geometry-varies", "shifted-phase"),
     Row("17", "a phase at other heights", "refused", "phase-geometry-varies", "raised-phase"),
     Row("18", "a subtraction in the series", "warned", "set-aside", "subtraction"),
+    Row("19", "a slope and intercept for every slice", "read", "", flavoured("philips")),
     Row("20", "a rescale slope of zero", "refused", "slope-zero", "zero-slope"),
     Row("22", "a decimal comma", "refused", "geometry-missing", "decimal-comma"),
     Row("22", "pixels of 0 mm", "refused", "geometry-missing", "zero-spacing"),
@@ -154,6 +176,8 @@ ROWS = [
     Row("22", "no position", "refused", "geometry-missing", "no-position"),
     Row("23", "MONOCHROME1", "warned", "inverted", "monochrome1"),
     Row("23", "a colour picture in the series", "warned", "set-aside", "colour"),
+    Row("24", "enhanced multi-frame, one file", "read", "", flavoured("philips-enhanced")),
+    Row("24", "enhanced multi-frame, one file per phase", "read", "", flavoured("siemens-xa")),
     Row("25", "pixels that end too early", "refused", "file-truncated", "truncated-pixels"),
     Row("25", "a header that ends too early", "refused", "file-truncated", "truncated-header"),
     Row("26", "more rows promised than there are", "refused", "file-truncated", "too-many-rows"),
@@ -161,6 +185,7 @@ ROWS = [
     Row("27", "notes and empty files among the images", "warned", "set-aside", "junk"),
     Row("28", "files without preamble", "read", "", "no-preamble"),
     Row("30", "images of two patients", "refused", "patients-mixed", "mixed-patients"),
+    Row("32", "links that lead in a circle", "refused", "file-unreadable", circle),
     Row("", "Siemens mosaics", "refused", "mosaic", "mosaic"),
     Row("33", "NaN or infinite values", "warned", "not-finite", with_nan),
     Row("34", "a NIfTI file that ends too early", "refused", "file-truncated", cut_nifti),
@@ -171,6 +196,9 @@ ROWS = [
         forms=(0, 1), edit=lambda i: i.set_sform(SHEARED, 1))),
     Row("36", "qform and sform differ", "refused", "affine-ambiguous", nifti(edit=other_sform)),
     Row("37", "neither qform nor sform", "refused", "affine-missing", nifti(forms=(0, 0))),
+    Row("38", "micrometres instead of millimetres", "read", "", nifti(
+        affine=np.diag([-1500.0, -1250.0, 4000.0, 1.0]), edit=lambda i: i.header.set_xyzt_units("micron", "sec"))),
+    Row("39", "a header that promises more than the file holds", "refused", "file-too-large", promising),
     Row("40", "4-D NIfTI with times beside", "read", "", nifti()),
     Row("40", "3-D NIfTI files in the order of time", "read", "", list_of_files),
     Row("40", "5-D NIfTI", "refused", "format-unsupported", nifti(values=SIGNAL[None])),

@@ -1,0 +1,5 @@
+"""`python -m spinekit.cli`."""
+
+from spinekit.cli import main
+
+main()

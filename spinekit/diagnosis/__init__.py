@@ -1,0 +1,1 @@
+"""From features to a probability: classifiers, combined model, calibration, abstention. Research only."""

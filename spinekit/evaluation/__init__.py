@@ -1,0 +1,34 @@
+"""How good a prediction is, with intervals: discrimination, calibration, net benefit, overlap, fair splits."""
+
+from spinekit.evaluation.calibration import Calibration, calibration
+from spinekit.evaluation.comparison import (
+    AucDifference,
+    AucEstimate,
+    Interval,
+    bootstrap_interval,
+    delong_auc,
+    delong_test,
+    paired_bootstrap,
+    reclassification,
+)
+from spinekit.evaluation.decision_curve import net_benefit
+from spinekit.evaluation.metrics import lesion_wise, overlap_table
+from spinekit.evaluation.splits import NestedSplit, nested_splits
+
+__all__ = [
+    "AucDifference",
+    "AucEstimate",
+    "Calibration",
+    "Interval",
+    "NestedSplit",
+    "bootstrap_interval",
+    "calibration",
+    "delong_auc",
+    "delong_test",
+    "lesion_wise",
+    "nested_splits",
+    "net_benefit",
+    "overlap_table",
+    "paired_bootstrap",
+    "reclassification",
+]
