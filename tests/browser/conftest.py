@@ -67,7 +67,8 @@ class Server:
                 sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser",
                 "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={urlsplit(self.url).port}", "--ServerApp.port_retries=0",
                 f"--ServerApp.base_url={base_url}", f"--IdentityProvider.token={token}",
-                f"--ServerApp.root_dir={root}", "--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+                f"--ServerApp.root_dir={root}", "--LabApp.news_url=None",
+                "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
             ],
             env={**os.environ, **folders}, stdout=self.log, stderr=subprocess.STDOUT,
         )  # fmt: skip
