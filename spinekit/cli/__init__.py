@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 import traceback
 
-from spinekit.cli import case, cohort, installation
+from spinekit.cli import case, cohort, installation, privacy
 from spinekit.cli.app import app
 
-__all__ = ["app", "case", "cohort", "installation", "main"]
+__all__ = ["app", "case", "cohort", "installation", "main", "privacy"]
 
 
 def main() -> None:
