@@ -12,7 +12,8 @@ from spinekit.evaluation.comparison import (
     reclassification,
 )
 from spinekit.evaluation.decision_curve import net_benefit
-from spinekit.evaluation.metrics import lesion_wise, overlap_table
+from spinekit.evaluation.metrics import lesion_wise, overlap_scores, overlap_table, surface_dice
+from spinekit.evaluation.roc import area_under_curve, at_threshold, roc_band, roc_curve, youden_threshold
 from spinekit.evaluation.splits import NestedSplit, nested_splits
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "Calibration",
     "Interval",
     "NestedSplit",
+    "area_under_curve",
+    "at_threshold",
     "bootstrap_interval",
     "calibration",
     "delong_auc",
@@ -28,7 +31,12 @@ __all__ = [
     "lesion_wise",
     "nested_splits",
     "net_benefit",
+    "overlap_scores",
     "overlap_table",
     "paired_bootstrap",
     "reclassification",
+    "roc_band",
+    "roc_curve",
+    "surface_dice",
+    "youden_threshold",
 ]

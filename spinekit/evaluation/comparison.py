@@ -22,6 +22,7 @@ __all__ = [
     "delong_test",
     "paired_bootstrap",
     "reclassification",
+    "stratified_draws",
 ]
 
 Metric = Callable[[NDArray[Any], NDArray[Any]], float]
@@ -146,8 +147,8 @@ def delong_test(labels: Any, first: Any, second: Any) -> AucDifference:
     return AucDifference(float(areas[0]), float(areas[1]), difference, se, z, float(2 * stats.norm.sf(abs(z))))
 
 
-def _resamples(truth: NDArray[Any], n: int, seed: int) -> list[NDArray[Any]]:
-    """Draw patients with replacement within each class, so that no resample lacks one."""
+def stratified_draws(truth: NDArray[Any], n: int, seed: int) -> list[NDArray[Any]]:
+    """Draw patients with replacement within each class, so that no resample lacks one; row numbers, `n` times."""
     random = np.random.default_rng(seed)
     cases, controls = np.flatnonzero(truth), np.flatnonzero(~truth)
     return [
@@ -178,7 +179,7 @@ def bootstrap_interval(
     2.0
     """
     truth, score = labels_and_scores(labels, scores)
-    drawn = [metric(truth[rows], score[rows]) for rows in _resamples(truth, n, seed)]
+    drawn = [metric(truth[rows], score[rows]) for rows in stratified_draws(truth, n, seed)]
     return _interval(metric(truth, score), drawn, confidence)
 
 
@@ -193,7 +194,9 @@ def paired_bootstrap(
     Interval(value=1.0, low=1.0, high=1.0, n=10)
     """
     truth, one, other = labels_and_scores(labels, first, second)
-    drawn = [metric(truth[rows], one[rows]) - metric(truth[rows], other[rows]) for rows in _resamples(truth, n, seed)]
+    drawn = [
+        metric(truth[rows], one[rows]) - metric(truth[rows], other[rows]) for rows in stratified_draws(truth, n, seed)
+    ]
     return _interval(metric(truth, one) - metric(truth, other), drawn, confidence)
 
 

@@ -14,7 +14,7 @@ from spinekit.segmentation.agreement import dice, hd95_mm
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["lesion_wise", "overlap_table"]
+__all__ = ["lesion_wise", "overlap_scores", "overlap_table", "surface_dice"]
 
 TOUCHING = ndimage.generate_binary_structure(3, 3)
 
@@ -62,8 +62,61 @@ def lesion_wise(predicted: Any, truth: Any, *, overlap: float) -> dict[str, floa
     }
 
 
+def surface_dice(first: Any, second: Any, *, spacing_zyx_mm: Sequence[float], tolerance_mm: float) -> float:
+    """Return the normalised surface Dice: the share of both borders that lies near the other border.
+
+    Parameters
+    ----------
+    first, second : array of shape (Z, Y, X)
+        Masks on one grid; a mask's border are its voxels with a face outside it.
+    spacing_zyx_mm : sequence of three floats
+        Voxel size along the array's axes, mm.
+    tolerance_mm : float
+        What counts as near, 0 or more. No default: it is what readers among themselves are off by.
+
+    Returns
+    -------
+    float
+        0 to 1; 0 if one mask is empty, NaN if both are.
+
+    References
+    ----------
+    .. [1] Nikolov S et al. J Med Internet Res 2021;23:e26151.
+
+    Examples
+    --------
+    >>> mask = np.zeros((3, 5, 9), dtype=bool)
+    >>> mask[1, 2, 2:5] = True
+    >>> surface_dice(mask, np.roll(mask, 1, axis=2), spacing_zyx_mm=(1, 1, 1), tolerance_mm=1.0)
+    1.0
+    """
+    a, b = _masks(first, second)
+    if not tolerance_mm >= 0:
+        raise InputRefusedError(
+            "value-out-of-range",
+            found=f"tolerance_mm={tolerance_mm} was given.",
+            expected="0 mm or more.",
+            cause="A distance cannot be negative.",
+            cure="Give what readers are off by, such as 2.0.",
+        )
+    if not (a.any() and b.any()):
+        return 0.0 if a.any() or b.any() else float("nan")
+    box = tuple(slice(max(0, int(p.min()) - 1), int(p.max()) + 2) for p in np.nonzero(a | b))
+    borders = [mask[box] & ~ndimage.binary_erosion(mask[box]) for mask in (a, b)]
+    to = [ndimage.distance_transform_edt(~border, sampling=tuple(spacing_zyx_mm)) for border in borders]
+    near = (to[1][borders[0]] <= tolerance_mm).sum() + (to[0][borders[1]] <= tolerance_mm).sum()
+    return float(near / (borders[0].sum() + borders[1].sum()))
+
+
 def overlap_table(
-    predicted: Any, truth: Any, *, spacing_zyx_mm: Sequence[float], image: Any = None, threshold: float | None = None
+    predicted: Any,
+    truth: Any,
+    *,
+    spacing_zyx_mm: Sequence[float],
+    image: Any = None,
+    threshold: float | None = None,
+    tolerance_mm: float = 2.0,
+    overlap: float = 0.5,
 ) -> pd.DataFrame:
     """Compare a mask with the truth, and with what costs nothing: all background, and a threshold.
 
@@ -75,13 +128,15 @@ def overlap_table(
         Voxel size along the array's axes, mm.
     image, threshold : array of shape (Z, Y, X) and float, optional
         Both or neither: the baseline that calls every voxel at or above `threshold` lesion. NaN is background.
+    tolerance_mm : float
+        Of the normalised surface Dice; 2 mm is ours, about what readers of spinal lesions are off by.
+    overlap : float
+        Share of a lesion that has to be covered for it to count as found; one half is ours.
 
     Returns
     -------
     pandas.DataFrame
-        Rows ``predicted``, ``all background`` and, if asked, ``threshold``; columns ``PA`` (pixel
-        accuracy), ``MPA`` (mean of the two classes' recall), ``MIoU`` (mean of the two classes'
-        intersection over union), ``Dice``, ``HD95_mm``. NaN where a class is absent.
+        Rows ``predicted``, ``all background`` and, if asked, ``threshold``; columns as of `overlap_scores`.
 
     Examples
     --------
@@ -105,21 +160,47 @@ def overlap_table(
         )
     if image is not None:
         masks["threshold"] = _masks(np.asarray(image) >= threshold, truth)[0]
-    return pd.DataFrame({name: _scores(mask, b, spacing_zyx_mm) for name, mask in masks.items()}).T
+    options: dict[str, Any] = {"spacing_zyx_mm": spacing_zyx_mm, "tolerance_mm": tolerance_mm, "overlap": overlap}
+    return pd.DataFrame({name: overlap_scores(mask, b, **options) for name, mask in masks.items()}).T
 
 
-def _scores(a: Any, b: Any, spacing_zyx_mm: Sequence[float]) -> dict[str, float]:
+def overlap_scores(
+    predicted: Any, truth: Any, *, spacing_zyx_mm: Sequence[float], tolerance_mm: float = 2.0, overlap: float = 0.5
+) -> dict[str, float]:
+    """Return every overlap measure of one mask; the options are those of `overlap_table`.
+
+    Returns
+    -------
+    dict
+        ``PA`` (pixel accuracy), ``MPA`` (mean of the two classes' recall), ``MIoU`` (mean of the two
+        classes' intersection over union), ``Dice``, ``HD95_mm``, ``NSD`` (normalised surface Dice),
+        ``recall`` (share of the lesions found) and ``false_parts`` (predicted parts that are no lesion).
+        NaN where a class is absent.
+
+    Examples
+    --------
+    >>> truth = np.zeros((3, 4, 4), dtype=bool)
+    >>> truth[1, 1:3, 1:3] = True
+    >>> scores = overlap_scores(truth, truth, spacing_zyx_mm=(1, 1, 1))
+    >>> scores["Dice"], scores["NSD"], scores["recall"], scores["false_parts"]
+    (1.0, 1.0, 1.0, 0.0)
+    """
+    a, b = _masks(predicted, truth)
     recalls, unions = [], []
     for one, other in ((a, b), (~a, ~b)):
         both = int((one & other).sum())
         recalls.append(both / int(other.sum()) if other.any() else float("nan"))
         unions.append(both / int((one | other).sum()) if (one | other).any() else float("nan"))
+    parts = lesion_wise(a, b, overlap=overlap)
     return {
         "PA": float((a == b).mean()),
         "MPA": float(np.mean(recalls)),
         "MIoU": float(np.mean(unions)),
         "Dice": dice(a, b),
         "HD95_mm": hd95_mm(a, b, spacing_zyx_mm),
+        "NSD": surface_dice(a, b, spacing_zyx_mm=spacing_zyx_mm, tolerance_mm=tolerance_mm),
+        "recall": parts["recall"],
+        "false_parts": parts["false_parts"],
     }
 
 
