@@ -82,6 +82,13 @@ CODES: Mapping[str, str] = MappingProxyType(
         "motion-left": "phases do not lie on one another within half a millimetre",
         "discretisation-missing": "radiomics needs a stated discretisation",
         "fit-failed": "a registration or model fit did not converge",
+        # networks
+        "model-missing": "there is no network where one was asked for",
+        "model-unsafe": "a model file is not safetensors with a JSON card",
+        "model-changed": "the weights are not the ones their card describes",
+        "model-shape": "the weights do not fit the network",
+        "model-other": "the network does another job, or sees other channels",
+        "training-stopped": "a training cannot go on as asked",
         # settings, journal, runs
         "settings-invalid": "a settings file cannot be read or has a wrong value",
         "settings-unknown-key": "a settings file has a key that spinekit does not know",
