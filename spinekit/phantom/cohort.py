@@ -75,8 +75,9 @@ def write_cohort(
 ) -> Path:
     """Write simulated cases with all their truth, and a table of them.
 
-    Each case has a folder of its name with ``series.nii.gz`` (times in ``series.json``),
-    ``t2.nii.gz``, and ``truth`` with the masks, parameter volumes and ``truth.json``. The table
+    Each case has a folder of its name with the series and the T2 (``series.nii.gz`` with its times in
+    ``series.json``, and ``t2.nii.gz``; or folders ``series`` and ``t2`` of DICOM files) and ``truth`` with the
+    masks, parameter volumes and ``truth.json``. The table
     ``cases.csv`` has one row per case, with paths relative to itself; it grows with each case, so an interrupted
     run leaves a table of what is there.
 
@@ -86,8 +87,8 @@ def write_cohort(
         Number of cases.
     out : path
         Folder; made if absent. Cases of the same name in it are written anew.
-    format : {"nifti"}
-        Of the series.
+    format : {"nifti", "dicom"}
+        Of the series and the T2; DICOM as the hospital's vendor writes it.
     hospital, first_seed, size, motion, **options
         As for `simulate_cohort`.
     progress : callable, optional
@@ -115,7 +116,7 @@ def write_cohort(
     rows: list[dict[str, Any]] = []
     cases = simulate_cohort(n, hospital=hospital, first_seed=first_seed, size=size, motion=motion, **options)
     for done, case in enumerate(cases, start=1):
-        rows.append(write_case(case, out))
+        rows.append(write_case(case, out, format=format))
         write_text(table, _csv(rows))
         if progress is not None:
             progress(done, n, case.series.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,9 @@ def write_dicom(
     *,
     flavour: str = "siemens",
     defects: str | Iterable[str] = (),
+    patient: str = "",
+    series_number: int = 0,
+    description: str = "simulated dynamic",
 ) -> list[Path]:
     """Write a dynamic series as DICOM; the same arguments give the same bytes.
 
@@ -91,6 +95,13 @@ def write_dicom(
         A key of `FLAVOURS`.
     defects : str or iterable of str
         Keys of `DEFECTS`, applied in this order. A defect that touches one phase or position touches the middle one.
+    patient : str
+        Pseudonym that becomes PatientID; series of one patient share study and frame of reference. Without it
+        the UIDs are made from flavour and grid.
+    series_number : int
+        Tells further series of the patient apart; 0 is the dynamic one.
+    description : str
+        SeriesDescription.
 
     Returns
     -------
@@ -120,13 +131,17 @@ def write_dicom(
     """
     wanted = [defects] if isinstance(defects, str) else list(defects)
     style = FLAVOURS[_known(flavour, FLAVOURS, "flavour")]
-    planes = planes_of(series)
+    planes = [replace(plane, series=series_number) for plane in planes_of(series)]
     for name in wanted:
         if _known(name, DEFECTS, "defect") in PLANE_DEFECTS:
             planes = PLANE_DEFECTS[name][1](planes)
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    datasets = _datasets(planes, style, series)
+    datasets = _datasets(planes, style, series, patient)
+    for dataset in datasets:
+        dataset.SeriesDescription = description
+        if patient:
+            dataset.PatientID, dataset.PatientName = patient, f"Simulated^{patient}"
     paths = [target / f"image-{n:05d}.dcm" for n in range(1, len(datasets) + 1)]
     for path, dataset in zip(paths, datasets, strict=True):
         dataset.save_as(path, enforce_file_format=True)
@@ -147,10 +162,10 @@ def _known(name: str, choices: Iterable[str], what: str) -> str:
     )
 
 
-def _datasets(planes: Sequence[Plane], flavour: Flavour, series: DynamicSeries) -> list[Any]:
+def _datasets(planes: Sequence[Plane], flavour: Flavour, series: DynamicSeries, patient: str) -> list[Any]:
     """Return the datasets in the order of their files."""
     common: dict[str, Any] = {
-        "key": f"{flavour.says} {series.geometry.describe()}",
+        "key": patient or f"{flavour.says} {series.geometry.describe()}",
         "flavour": flavour,
         "acquisition": series.acquisition,
         "step": step_of(series),

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from spinekit.case import DynamicSeries
+from spinekit.case import Acquisition, DynamicSeries
+from spinekit.errors import InputRefusedError
 from spinekit.geometry import to_sitk
 from spinekit.io import write_roi, write_volume
 from spinekit.phantom.case import SimulatedCase
+from spinekit.phantom.dicom_writer import write_dicom
+from spinekit.phantom.protocol import protocol_of
 from spinekit.provenance import write_beside, write_json
 
-__all__ = ["FORMATS", "write_case", "write_nifti_series"]
+__all__ = ["FORMATS", "write_case", "write_dicom_images", "write_nifti_series"]
 
-FORMATS = ("nifti",)
+FORMATS = ("nifti", "dicom")
+T2_SERIES = 1  # the dynamic series of a study is number 0
 
 
 def write_nifti_series(series: DynamicSeries, path: str | os.PathLike[str]) -> Path:
@@ -54,7 +62,69 @@ def _seconds(milliseconds: float | None) -> float | None:
     return None if milliseconds is None else milliseconds / 1000.0
 
 
-def write_case(case: SimulatedCase, out: str | os.PathLike[str]) -> dict[str, Any]:
+def write_dicom_images(case: SimulatedCase, folder: str | os.PathLike[str]) -> tuple[Path, Path]:
+    """Write the dynamic series and the T2 as one study, in the way of the hospital's scanner.
+
+    Parameters
+    ----------
+    case : SimulatedCase
+        Values are rounded to whole numbers, as scanners keep them.
+    folder : path
+        Gets the folders ``series`` and ``t2``; what they held before is replaced.
+
+    Returns
+    -------
+    tuple of Path
+        The two folders.
+    """
+    protocol = protocol_of(case.facts["hospital"])
+    spin_echo = Acquisition(
+        repetition_time_ms=1000 * protocol.t2_tr_s, echo_time_ms=1000 * protocol.t2_te_s, flip_angle_deg=90.0,
+        field_strength_t=protocol.field_strength_t, modality="MR", manufacturer=protocol.manufacturer,
+    )  # fmt: skip
+    t2 = DynamicSeries(np.rint(case.t2.values)[None], [0.0], case.t2.geometry, "simulated", acquisition=spin_echo)
+    whole = np.clip(np.rint(case.series.signal), 0, np.iinfo(np.int16).max)
+    dynamic = DynamicSeries(
+        whole, case.series.times_s, case.series.geometry, "simulated", acquisition=case.series.acquisition
+    )
+    flavour = protocol.dicom_flavour
+    places = Path(folder) / "series", Path(folder) / "t2"
+    with _folder_beside(places[0]) as temporary:
+        write_dicom(dynamic, temporary, flavour=flavour, patient=case.series.name)
+    with _folder_beside(places[1]) as temporary:
+        write_dicom(
+            t2, temporary, flavour=flavour, patient=case.series.name, series_number=T2_SERIES,
+            description="simulated sagittal T2",
+        )  # fmt: skip
+    return places
+
+
+@contextmanager
+def _folder_beside(target: Path) -> Iterator[Path]:
+    """Give an empty folder beside `target`; it takes that one's place only if all went well."""
+    temporary: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.tmp-", dir=target.parent))
+        temporary.chmod(0o755)
+        yield temporary
+        if target.exists():
+            shutil.rmtree(target)
+        temporary.replace(target)
+    except OSError as reason:
+        raise InputRefusedError(
+            "output-unwritable",
+            found=f"'{target.name}' could not be written to '{target.parent}': {reason.strerror or reason}.",
+            expected="A folder that can be written to, with enough space.",
+            cause="The disk may be full, or the folder belongs to somebody else.",
+            cure="Free space or choose another folder with --out.",
+        ) from reason
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_case(case: SimulatedCase, out: str | os.PathLike[str], *, format: str = "nifti") -> dict[str, Any]:
     """Write a case into its own folder below `out`, and return its row of the table.
 
     Parameters
@@ -63,11 +133,16 @@ def write_case(case: SimulatedCase, out: str | os.PathLike[str]) -> dict[str, An
         What to write.
     out : path
         Folder of the cohort.
+    format : {"nifti", "dicom"}
+        Of the series and the T2; the truth is NIfTI and JSON in both.
     """
     folder = Path(out) / case.series.name
     truth = folder / "truth"
-    series = write_nifti_series(case.series, folder / "series.nii.gz")
-    t2 = write_volume(case.t2, folder / "t2.nii.gz")
+    if format == "dicom":
+        series, t2 = write_dicom_images(case, folder)
+    else:
+        series = write_nifti_series(case.series, folder / "series.nii.gz")
+        t2 = write_volume(case.t2, folder / "t2.nii.gz")
     roi = write_roi(case.lesion, truth / "lesion.nii.gz")
     outline = write_roi(case.t2_outline, truth / "t2_outline.nii.gz")
     for volume in (*case.truth.values(), case.lesions, case.tissue):

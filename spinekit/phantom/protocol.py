@@ -18,6 +18,7 @@ __all__ = ["HOSPITALS", "Protocol", "protocol_of"]
 class Protocol:
     """What one hospital's scanner does.
 
+    ``dicom_flavour`` is how its scanner writes a dynamic series, a key of `FLAVOURS` of the DICOM writer;
     ``times_s`` are the nominal starts of ten phases; ``slab_mm`` the height of 24 slices;
     ``fat_suppression`` the share of the fat signal that is removed; ``snr`` the mean signal of the
     lesion before contrast over the SD of the noise in each channel.
@@ -26,6 +27,7 @@ class Protocol:
     hospital: str
     field_strength_t: float
     manufacturer: str
+    dicom_flavour: str
     sequence_name: str
     tr_ms: float
     te_ms: float
@@ -74,14 +76,16 @@ def _grid(size: Any, spacing: Any, centre: Any, axes: Any) -> Geometry:
 
 HOSPITALS: dict[str, Protocol] = {
     "A": Protocol(
-        hospital="A", field_strength_t=3.0, manufacturer="SIEMENS", sequence_name="fl3d_vibe",
+        hospital="A", field_strength_t=3.0, manufacturer="SIEMENS", dicom_flavour="siemens",
+        sequence_name="fl3d_vibe",
         tr_ms=4.1, te_ms=1.5, flip_deg=15.0,
         times_s=(0.0, 12.0, 24.0, 36.0, 48.0, 67.0, 92.0, 122.0, 160.0, 205.0),
         field_of_view_mm=240.0, slab_mm=96.0, fat_suppression=0.0, snr=20.0, tilt_deg=0.0,
         t2_tr_s=3.6, t2_te_s=0.102, t2_field_of_view_mm=288.0, t2_slice_mm=4.4, t2_snr=28.0, t2_left_first=True,
     ),
     "B": Protocol(
-        hospital="B", field_strength_t=1.5, manufacturer="GE MEDICAL SYSTEMS", sequence_name="LAVA",
+        hospital="B", field_strength_t=1.5, manufacturer="GE MEDICAL SYSTEMS",
+        dicom_flavour="ge-trigger", sequence_name="LAVA",
         tr_ms=5.2, te_ms=2.1, flip_deg=18.0,
         times_s=(0.0, 15.0, 30.0, 46.0, 67.0, 90.0, 115.0, 145.0, 180.0, 220.0),
         field_of_view_mm=220.0, slab_mm=108.0, fat_suppression=0.85, snr=14.0, tilt_deg=5.0,
