@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Acquisition": "spinekit.case",
+    "Diagnosis": "spinekit.case",
     "DynamicSeries": "spinekit.case",
     "Geometry": "spinekit.geometry",
     "InputRefusedError": "spinekit.errors",
@@ -21,6 +22,7 @@ _HOME = {
     "Seed": "spinekit.case",
     "SpinekitError": "spinekit.errors",
     "Volume": "spinekit.case",
+    "diagnose": "spinekit.diagnosis.diagnose",
     "extract_features": "spinekit.radiomics",
     "grow_from_outline": "spinekit.segmentation",
     "grow_region": "spinekit.segmentation",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Acquisition",
+    "Diagnosis",
     "DynamicSeries",
     "ParameterMaps",
     "Roi",
@@ -307,6 +308,63 @@ class ParameterMaps(Mapping[str, Volume]):
 
     def __len__(self) -> int:
         return len(self.volumes)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a model says of one lesion; never a diagnosis in the clinical sense.
+
+    Attributes
+    ----------
+    probabilities : mapping of str to float
+        One per class, with sum 1, calibrated on simulated cases; NaN where the case was not put to the model.
+    label : str or None
+        The only class that cannot be ruled out; None if the model abstains.
+    reason : str
+        Why it abstains; empty if it does not.
+    label_set : tuple of str
+        Classes that cannot be ruled out at ``coverage``.
+    coverage : float
+        Share of cases like those of the calibration whose true class lies in their set.
+    interval : tuple of float
+        Lowest and highest probability of the last class over the views that were put to the model.
+    unlike : tuple of str
+        Why the case is unlike the training cases; empty if it is not.
+    embedding : mapping of str to float
+        The network's description of the lesion, by name, ready for a feature table.
+    given_by : str
+        Which model gave the probabilities: ``"network"`` or ``"combined"``.
+    model_card : mapping
+        Training data, measures and warning of the model.
+    warnings : tuple of str
+        ``"[code] text"``.
+    record : mapping
+        Logits, distance to the training cases and what else the report shows; JSON-serialisable.
+    """
+
+    probabilities: Mapping[str, float]
+    label: str | None
+    reason: str
+    label_set: tuple[str, ...]
+    coverage: float
+    interval: tuple[float, float]
+    unlike: tuple[str, ...] = ()
+    embedding: Mapping[str, float] = field(default_factory=dict)
+    given_by: str = "network"
+    model_card: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("probabilities", "embedding", "model_card", "record"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        for name in ("label_set", "unlike", "warnings"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+
+    @property
+    def abstains(self) -> bool:
+        """Whether the model names no class."""
+        return self.label is None
 
 
 @overload

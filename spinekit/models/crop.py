@@ -1,4 +1,4 @@
-"""What the classifier sees: a box of fixed millimetres about a lesion, on a fixed grid, with the region as a channel."""
+"""What the classifier sees: a box of fixed millimetres about a lesion, on a fixed grid, the region as a channel."""
 
 from __future__ import annotations
 

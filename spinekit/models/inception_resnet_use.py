@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,13 +40,22 @@ class Views:
         Mean over the views, of class 1, not calibrated.
     logits : ndarray of shape (V,), float64
         One per view: the box as it is and mirrored, each with the region as it is, shrunk and grown by a rim.
-    embedding : ndarray of shape (E,), float64
-        Mean over the views.
+    embeddings : ndarray of shape (V, E), float64
+        One per view.
     """
 
     logit: float
     logits: NDArray[np.float64]
-    embedding: NDArray[np.float64]
+    embeddings: NDArray[np.float64]
+
+    @property
+    def embedding(self) -> NDArray[np.float64]:
+        """Mean over the views, shape (E,)."""
+        return np.asarray(self.embeddings.mean(axis=0))
+
+    def each(self) -> Iterator[tuple[float, NDArray[np.float64]]]:
+        """Yield logit and embedding of each view."""
+        yield from zip(self.logits.tolist(), self.embeddings, strict=True)
 
 
 def open_classifier(model: str | os.PathLike[str] | None = None) -> Classifier:
@@ -93,4 +102,4 @@ def ask(classifier: Classifier, crop: LesionCrop) -> Views:
     with torch.inference_mode():
         verdict = classifier.net(torch.from_numpy(np.ascontiguousarray(views_of(crop))))
     logits = verdict.logit.numpy().astype(np.float64)
-    return Views(float(logits.mean()), logits, verdict.embedding.numpy().astype(np.float64).mean(axis=0))
+    return Views(float(logits.mean()), logits, verdict.embedding.numpy().astype(np.float64))
