@@ -16,7 +16,9 @@ __all__ = ["LIMIT", "network_grid", "onto_grid"]
 LIMIT = 6.0  # ours: vessels reach about 5; what lies beyond is an artefact and is clipped
 
 
-def network_grid(geometry: Geometry, spacing_mm: tuple[float, float, float] | None = None) -> Geometry:
+def network_grid(
+    geometry: Geometry, spacing_mm: tuple[float, float, float] | None = None, *, coarser: bool = False
+) -> Geometry:
     """Return the grid a network works on: axes turned and flipped to lie nearest to L, P, S.
 
     Parameters
@@ -26,6 +28,8 @@ def network_grid(geometry: Geometry, spacing_mm: tuple[float, float, float] | No
     spacing_mm : tuple of float, optional
         Spacing wanted along the turned (x, y, z); never coarser than the series, since a region must
         come back as it went. Without it only the order of the voxels changes: the way back is exact.
+    coarser : bool
+        Take `spacing_mm` as it is, also where the series is finer: for probabilities, not for masks.
 
     Returns
     -------
@@ -43,7 +47,8 @@ def network_grid(geometry: Geometry, spacing_mm: tuple[float, float, float] | No
     columns = np.asarray(geometry.direction)[:, order]
     signs = np.where(np.diag(columns) < 0, -1.0, 1.0)
     old_size, old_spacing = np.asarray(geometry.size)[order], np.asarray(geometry.spacing_mm)[order]
-    spacing = old_spacing if spacing_mm is None else np.minimum(old_spacing, spacing_mm)
+    limit = np.inf if coarser else old_spacing
+    spacing = old_spacing if spacing_mm is None else np.minimum(limit, spacing_mm)
     size = old_size if spacing_mm is None else np.ceil(np.round(old_size * old_spacing / spacing, 6)).astype(int)
     direction = columns * signs
     centre = geometry.index_to_mm((np.asarray(geometry.size) - 1) / 2)

@@ -69,6 +69,7 @@ def network_input(
     n_baseline: int = 1,
     *,
     spacing_mm: tuple[float, float, float] | None = None,
+    coarser: bool = False,
 ) -> NetworkInput:
     """Turn a series into network channels.
 
@@ -78,7 +79,7 @@ def network_input(
         3 phases or more, any times, spacing and orientation.
     n_baseline : int
         Leading phases before contrast.
-    spacing_mm : tuple of float, optional
+    spacing_mm, coarser
         See `network_grid`.
 
     Returns
@@ -105,7 +106,7 @@ def network_input(
     phases /= np.float32(scale)
     maps = parameter_maps(series, n_baseline, names=list(MAPS))
     images = [np.asarray(maps[name].values, dtype=np.float32) / np.float32(unit) for name, unit in MAPS.items()]
-    grid = network_grid(series.geometry, spacing_mm)
+    grid = network_grid(series.geometry, spacing_mm, coarser=coarser)
     images = [onto_grid(image, series.geometry, grid) for image in (*images, *phases)]
     flags = [np.full(grid.shape_zyx, float(p), dtype=np.float32) for p in present]
     marks = [f"{t:g}" for t in PHASE_TIMES_S]

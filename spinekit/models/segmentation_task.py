@@ -1,0 +1,213 @@
+"""What the U-Net is taught: patches around lesions and elsewhere, half of them with a click, contrasts that vary.
+
+Without a click the network is to find every lesion; with one, the lesion that was clicked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spinekit.models.examples import CHANNELS, N_VALUES, Example
+from spinekit.models.inputs import MAPS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+__all__ = ["SEES", "SegmentationTask", "Teaching"]
+
+N_MAPS = len(MAPS)
+SEES = ("both", "maps", "phases")
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """How patches are drawn and varied.
+
+    ``patch_zyx`` voxels of the working grid; ``batch`` patches per step, every other one with a click;
+    ``around_lesion`` the share of the patches without a click that hold a lesion; ``sees`` what is given: "both",
+    "maps" or "phases" (the other is zero, as where a protocol lacks it).
+    """
+
+    patch_zyx: tuple[int, int, int] = (16, 64, 64)
+    batch: int = 4
+    around_lesion: float = 0.65
+    phase_dropout: float = 0.3
+    sees: str = "both"
+    clicks: bool = True
+    vary: bool = True
+
+
+class SegmentationTask:
+    """Batches, loss and judgement for `spinekit.models.training.train_network`."""
+
+    def __init__(
+        self, taught: Sequence[Example], judged: Sequence[Example], teaching: Teaching, *, data: dict[str, Any]
+    ) -> None:
+        self.taught, self.judged, self.teaching = list(taught), list(judged), teaching
+        self.record = {"task": "segmentation", "teaching": asdict(teaching), "data": data}
+        self._boxes = [_lesion_voxels(example) for example in self.taught]
+
+    def batch(self, step: int, *, seed: int, rank: int) -> dict[str, Tensor]:
+        """Return ``x`` (B, 27, z, y, x) and ``y`` (B, 1, z, y, x), from the seed, step and rank alone."""
+        import torch
+
+        rng = np.random.default_rng([seed, step, rank])
+        drawn = [self._patch(rng, clicked=self.teaching.clicks and n % 2 == 1) for n in range(self.teaching.batch)]
+        x, y = (torch.from_numpy(np.stack([pair[part] for pair in drawn])) for part in range(2))
+        return {"x": x, "y": y}
+
+    def loss(self, net: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+        """Dice and cross-entropy at full resolution, and with halved weights at each coarser level."""
+        from monai.losses import DiceCELoss
+        from torch.nn import functional
+
+        measure = DiceCELoss(sigmoid=True, batch=True, lambda_ce=1.0)
+        outputs = net(batch["x"])
+        outputs = outputs if isinstance(outputs, list) else [outputs]
+        total = measure(outputs[0].float(), batch["y"])
+        for level, output in enumerate(outputs[1:], start=1):
+            target = functional.adaptive_avg_pool3d(batch["y"], output.shape[2:])
+            total = total + 0.5**level * measure(output.float(), target)
+        return total / sum(0.5**level for level in range(len(outputs)))
+
+    def judge(self, net: nn.Module) -> dict[str, float]:
+        """Return the mean Dice on the validation cases, without a click (all lesions) and with one."""
+        free, clicked = [], []
+        for example in self.judged:
+            found = _predict(net, self._channels(example, 0, None))
+            free.append(_dice(found, np.asarray(example.lesions) > 0))
+            if self.teaching.clicks and example.clicked:
+                number, variant = example.clicked[0]
+                found = _predict(net, self._channels(example, variant, example.clicks[0]))
+                clicked.append(_dice(found, np.asarray(example.lesions) == number))
+        result = {"dice": float(np.mean(free)), "dice_clicked": float(np.mean(clicked)) if clicked else float("nan")}
+        return {"score": result["dice"] if not clicked else 0.5 * (result["dice"] + result["dice_clicked"]), **result}
+
+    def _channels(self, example: Example, variant: int, click: Any) -> NDArray[np.float32]:
+        shape = example.lesions.shape
+        x = np.zeros((CHANNELS, *shape), dtype=np.float32)
+        x[:N_VALUES] = example.values[variant]
+        x[N_VALUES : CHANNELS - 3] = example.present[variant][:, None, None, None]
+        if click is not None:
+            x[-3:] = np.asarray(click, dtype=np.float32) / 255.0
+        return only(x, self.teaching.sees)
+
+    def _patch(self, rng: np.random.Generator, *, clicked: bool) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        number = int(rng.integers(len(self.taught)))
+        example, voxels = self.taught[number], self._boxes[number]
+        variant, click, wanted = int(rng.random() < 0.35), None, 0
+        if clicked and example.clicked:
+            click = int(rng.integers(len(example.clicked)))
+            wanted, variant = example.clicked[click]
+        centre = self._centre(rng, example, voxels, wanted)
+        corner = _corner(centre, example.lesions.shape, self.teaching.patch_zyx)
+        part = tuple(slice(c, c + n) for c, n in zip(corner, self.teaching.patch_zyx, strict=True))
+        x = np.zeros((CHANNELS, *self.teaching.patch_zyx), dtype=np.float32)
+        y = np.zeros((1, *self.teaching.patch_zyx), dtype=np.float32)
+        labels = np.asarray(example.lesions[part])
+        inner = tuple(slice(0, n) for n in labels.shape)
+        x[(slice(0, N_VALUES), *inner)] = example.values[variant][(slice(None), *part)]
+        x[N_VALUES : CHANNELS - 3] = example.present[variant][:, None, None, None]
+        if click is not None:
+            x[(slice(CHANNELS - 3, None), *inner)] = np.asarray(example.clicks[(click, slice(None), *part)]) / 255.0
+        y[(0, *inner)] = labels == wanted if click is not None else labels > 0
+        if self.teaching.vary:
+            x, y = _varied(rng, x, y, self.teaching.phase_dropout)
+        return only(x, self.teaching.sees), y
+
+    def _centre(self, rng: np.random.Generator, example: Example, voxels: dict[int, Any], wanted: int) -> Any:
+        if wanted:
+            choices = voxels[wanted]
+        elif voxels and rng.random() < self.teaching.around_lesion:
+            choices = voxels[sorted(voxels)[int(rng.integers(len(voxels)))]]
+        else:
+            return np.array([rng.uniform(0, n) for n in example.lesions.shape])
+        jitter = rng.uniform(-0.3, 0.3, 3) * self.teaching.patch_zyx
+        return choices[int(rng.integers(len(choices)))] + jitter
+
+
+def only(x: NDArray[np.float32], sees: str) -> NDArray[np.float32]:
+    """Blank the channels that an ablation leaves out: "maps" sees no phases, "phases" no maps."""
+    if sees == "maps":
+        x[N_MAPS : CHANNELS - 3] = 0.0
+    elif sees == "phases":
+        x[:N_MAPS] = 0.0
+    return x
+
+
+def _varied(
+    rng: np.random.Generator, x: NDArray[np.float32], y: NDArray[np.float32], dropout: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Turn, scale and mirror; change gain, contrast and noise; leave phases and maps out."""
+    x, y = _moved(rng, x, y)
+    phases = x[N_MAPS:N_VALUES]
+    gain = np.float32(np.exp(rng.normal(0.0, 0.15)))
+    enhancement = np.float32(np.exp(rng.normal(0.0, 0.2)))
+    phases[0] *= gain
+    phases[1:] *= gain * enhancement * np.exp(rng.normal(0.0, 0.05, (9, 1, 1, 1))).astype(np.float32)
+    x[:N_MAPS] *= enhancement * np.exp(rng.normal(0.0, 0.1, (N_MAPS, 1, 1, 1))).astype(np.float32)
+    if rng.random() < 0.5:
+        noise = np.random.default_rng(rng.integers(2**63)).standard_normal(x[:N_VALUES].shape, dtype=np.float32)
+        x[:N_VALUES] += np.float32(rng.uniform(0.0, 0.08)) * noise
+    flags = x[N_VALUES : N_VALUES + 10]
+    if rng.random() < dropout:
+        absent = np.ones(10, bool) if rng.random() < 0.25 else rng.random(10) < rng.uniform(0.1, 0.7)
+        absent[0] = False
+        flags[absent] = 0.0
+    phases *= (flags[:, :1, :1, :1] > 0).astype(np.float32)
+    if rng.random() < 0.15:
+        x[:N_MAPS][rng.random(N_MAPS) < 0.4] = 0.0
+    return x, y
+
+
+def _moved(
+    rng: np.random.Generator, x: NDArray[np.float32], y: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mirror, turn and scale by MONAI, channels and lesions alike."""
+    import torch
+    from monai.transforms import Affine, Flip
+
+    both = torch.from_numpy(np.concatenate([x, y]))
+    for axis, chance in ((2, 0.5), (0, 0.3)):
+        if rng.random() < chance:
+            both = Flip(axis)(both)
+    if rng.random() < 0.35:
+        angles = rng.uniform(-0.3, 0.3), *rng.uniform(-0.05, 0.05, 2)
+        scale = np.exp(rng.uniform(-0.25, 0.25)) * np.exp(rng.uniform(-0.08, 0.08, 3))
+        turn = Affine(
+            rotate_params=tuple(angles), scale_params=tuple(scale), padding_mode="border", mode="bilinear",
+            image_only=True,
+        )  # fmt: skip
+        both = turn(both)
+    moved = np.ascontiguousarray(np.asarray(both.as_tensor() if hasattr(both, "as_tensor") else both))
+    return moved[:-1], (moved[-1:] >= 0.5).astype(np.float32)
+
+
+def _lesion_voxels(example: Example) -> dict[int, Any]:
+    labels = np.asarray(example.lesions)
+    return {int(n): np.argwhere(labels == n) for n in np.unique(labels) if n}
+
+
+def _corner(centre: Any, shape: tuple[int, ...], patch: tuple[int, int, int]) -> list[int]:
+    """Return the first voxel of a patch about a centre, kept inside the volume where that is large enough."""
+    return [
+        int(np.clip(round(float(c) - size / 2), 0, max(n - size, 0)))
+        for c, n, size in zip(centre, shape, patch, strict=True)
+    ]
+
+
+def _predict(net: nn.Module, x: NDArray[np.float32]) -> NDArray[np.bool_]:
+    import torch
+
+    device = next(net.parameters()).device
+    return np.asarray((net(torch.from_numpy(x)[None].to(device))[0, 0] > 0).cpu())
+
+
+def _dice(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
+    total = np.count_nonzero(found) + np.count_nonzero(truth)
+    return 2.0 * np.count_nonzero(found & truth) / total if total else 1.0
