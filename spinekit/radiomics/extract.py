@@ -11,7 +11,7 @@ from spinekit.case import Roi, Volume
 from spinekit.errors import InputRefusedError, coded_warning
 from spinekit.radiomics.conventions import PyradiomicsRegion
 from spinekit.radiomics.discretisation import Discretisation, chosen_discretisation
-from spinekit.radiomics.feature_classes import TEXTURES, intensity_features, shape_features
+from spinekit.radiomics.feature_classes import TEXTURES, intensity_features, shape_features, silence
 from spinekit.radiomics.ibsi_path import IbsiRegion
 from spinekit.radiomics.prepared import Prepared
 from spinekit.radiomics.recipe import FAMILIES, FLAT_FAMILIES, Recipe, families_asked, spacing_asked
@@ -128,7 +128,8 @@ def extract_features(
         wavelet=wavelet,
         pyradiomics=pyradiomics_settings or {},
     )
-    return _table(images, roi, recipe)
+    with silence():
+        return _table(images, roi, recipe)
 
 
 def _table(images: Mapping[str, Volume], roi: Roi, recipe: Recipe) -> pd.DataFrame:

@@ -11,10 +11,12 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spinekit.radiomics.matrices import COUNTED, Counting
 from spinekit.radiomics.mesh import area_and_volume, diameters
 from spinekit.radiomics.prepared import Prepared
 
@@ -71,9 +73,14 @@ def _class_of(family: str) -> Any:
     base = getFeatureClasses()[family]
     if family == "shape2D":
         return base
-    return type(
-        base.__name__, (_FastMesh if family == "shape" else _GivenLevels, base), {"__module__": base.__module__}
-    )
+    names = base.getFeatureNames()  # looked up anew for every image otherwise
+    members: dict[str, Any] = {"__module__": base.__module__, "getFeatureNames": staticmethod(lambda: dict(names))}
+    if family in COUNTED:  # its own method, which finds our counting under the name of its compiled module
+        method = base._calculateMatrix
+        members["_calculateMatrix"] = FunctionType(
+            method.__code__, {**method.__globals__, "cMatrices": Counting}, argdefs=method.__defaults__
+        )
+    return type(base.__name__, (_FastMesh if family == "shape" else _GivenLevels, base), members)
 
 
 @contextmanager
@@ -83,6 +90,9 @@ def silence() -> Iterator[None]:
 
     log = logging.getLogger("radiomics")
     before = log.level
+    if before == logging.CRITICAL:  # silent already
+        yield
+        return
     log.setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):

@@ -13,6 +13,7 @@ import numpy as np
 
 from spinekit.geometry import Geometry
 from spinekit.radiomics.regions import filled_values
+from spinekit.radiomics.sampling_kernels import combined
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -97,8 +98,9 @@ def sample(values: NDArray[Any], geometry: Geometry, grid: Geometry) -> NDArray[
     for axis in range(3):
         # sums of scaled slabs rather than a matrix product, which a threaded library may add up in any order
         slabs = _coefficients_along_first(np.ascontiguousarray(np.moveaxis(result, axis, 0)))
-        total = np.zeros((len(where[axis]), *slabs.shape[1:]))
-        for index, weight in _taps(where[axis], values.shape[axis]):
-            total += weight[:, None, None] * slabs[np.clip(index - crop[axis].start, 0, len(slabs) - 1)]
-        result = np.moveaxis(total, 0, axis)
+        taps = _taps(where[axis], values.shape[axis])
+        index = np.stack([np.clip(near - crop[axis].start, 0, len(slabs) - 1) for near, _ in taps], axis=1)
+        weight = np.stack([share for _, share in taps], axis=1)
+        total = combined(slabs.reshape(len(slabs), -1), index.astype(np.int64), weight)
+        result = np.moveaxis(total.reshape(len(total), *slabs.shape[1:]), 0, axis)
     return np.ascontiguousarray(result.astype(values.dtype))
