@@ -15,6 +15,7 @@ import numpy as np
 
 from spinekit.errors import InputRefusedError, coded_warning
 from spinekit.geometry import SAME_GRID_TOLERANCE_VOXEL, Geometry
+from spinekit.io.sources import shown, without_path
 from spinekit.settings import Reading
 
 __all__ = ["NiftiContent", "nifti_bytes", "read_nifti", "times_beside"]
@@ -70,7 +71,7 @@ def read_nifti(path: Path, *, reading: Reading) -> NiftiContent:
 def _damaged(path: Path, why: str) -> InputRefusedError:
     return InputRefusedError(
         "file-truncated",
-        found=f"'{path.name}' cannot be read: {why.splitlines()[0] if why else 'it ends too early'}.",
+        found=f"The {shown(path)} cannot be read: {without_path(why, path) or 'it ends too early'}.",
         expected="A complete NIfTI file.",
         cause="The copy or download was interrupted.",
         cure="Copy the file again and compare its size.",
@@ -80,7 +81,7 @@ def _damaged(path: Path, why: str) -> InputRefusedError:
 def _unsupported(path: Path, found: str, expected: str) -> InputRefusedError:
     return InputRefusedError(
         "format-unsupported",
-        found=f"'{path.name}' is {found}.",
+        found=f"The {shown(path)} is {found}.",
         expected=f"It to be {expected}.",
         cause="It may be a colour image, a vector field or a spectrum.",
         cure="Export the magnitude images as 3-D or 4-D.",
@@ -95,7 +96,7 @@ def _check_size(path: Path, shape: Sequence[int], itemsize: int, offset: int) ->
     if promised > 1000 * there if packed else promised + offset > there:
         raise InputRefusedError(
             "file-too-large" if promised > 8 * there else "file-truncated",
-            found=f"The header of '{path.name}' promises {promised} bytes; the file has {there}.",
+            found=f"The header of the {shown(path)} promises {promised} bytes; the file has {there}.",
             expected="A file as large as its header says.",
             cause="The copy was interrupted, or the header is damaged.",
             cure="Copy the file again and compare its size.",
@@ -104,7 +105,7 @@ def _check_size(path: Path, shape: Sequence[int], itemsize: int, offset: int) ->
     if 4 * promised // itemsize > free:
         raise InputRefusedError(
             "file-too-large",
-            found=f"'{path.name}' would take {4 * promised / itemsize / 1024**3:.0f} GiB as float32.",
+            found=f"The {shown(path)} would take {4 * promised / itemsize / 1024**3:.0f} GiB as float32.",
             expected=f"Less than this machine's memory of {free / 1024**3:.0f} GiB.",
             cause="The header may be damaged, or the series is too large for this machine.",
             cure="Crop the series, or use a machine with more memory.",
@@ -125,7 +126,7 @@ def _geometry(path: Path, image: Any, scale: float, reading: Reading) -> Geometr
         if not reading.accept_missing_form:
             raise InputRefusedError(
                 "affine-missing",
-                found=f"'{path.name}' has neither a qform nor an sform.",
+                found=f"The {shown(path)} has neither a qform nor an sform.",
                 expected="A form code above 0, which says where the voxels lie in the patient.",
                 cause="The file was written by a program that keeps voxel sizes only; left and right are then unknown.",
                 cure="Convert the original series again, or set reading.accept_missing_form = true.",
@@ -141,7 +142,7 @@ def _geometry(path: Path, image: Any, scale: float, reading: Reading) -> Geometr
         return grids[reading.prefer_form]
     raise InputRefusedError(
         "affine-ambiguous",
-        found=f"qform and sform of '{path.name}' differ by {apart:.2f} voxels.",
+        found=f"qform and sform of the {shown(path)} differ by {apart:.2f} voxels.",
         expected="Both to describe the same grid.",
         cause="The image was registered or edited, and only one of the two was updated.",
         cure="Set reading.prefer_form to 'qform' or 'sform', after checking which is true.",
@@ -165,7 +166,7 @@ def _grid(path: Path, affine: np.ndarray, shape: Sequence[int], scale: float) ->
 def _bad_affine(path: Path, what: str) -> InputRefusedError:
     return InputRefusedError(
         "affine-invalid",
-        found=f"The affine of '{path.name}' {what}.",
+        found=f"The affine of the {shown(path)} {what}.",
         expected="Three axes of non-zero length at right angles.",
         cause="An affine registration was written into the header, or the header is damaged.",
         cure="Resample the image onto a rectangular grid first.",
@@ -208,7 +209,7 @@ def times_beside(path: Path) -> tuple[float, ...] | None:
     except (ValueError, TypeError, AttributeError) as reason:
         raise InputRefusedError(
             "times-invalid",
-            found=f"'{file.name}' cannot be read as times: {reason}.",
+            found=f"The {shown(file)} beside the image cannot be read as times: {without_path(str(reason), file)}.",
             expected='A JSON object such as {"times_s": [0, 12.5, 25]}.',
             cause="A comma may be missing, or the file belongs to something else.",
             cure="Correct the file, or give times_s=[...].",

@@ -10,6 +10,7 @@ import numpy as np
 
 from spinekit.errors import InputRefusedError
 from spinekit.geometry import Geometry
+from spinekit.io.sources import shown, without_path
 
 __all__ = ["NrrdContent", "read_nrrd"]
 
@@ -98,7 +99,7 @@ def _times(path: Path, fields: dict[str, str], n_phases: int) -> np.ndarray | No
     if labels.size != n_phases:
         raise InputRefusedError(
             "times-invalid",
-            found=f"The header of '{path.name}' has {labels.size} frame times for {n_phases} frames.",
+            found=f"The header of the {shown(path)} has {labels.size} frame times for {n_phases} frames.",
             expected="One time per frame.",
             cause="Frames were removed without their labels.",
             cure="Give the true times with times_s=[...].",
@@ -110,7 +111,7 @@ def _times(path: Path, fields: dict[str, str], n_phases: int) -> np.ndarray | No
 def _damaged(path: Path, why: str) -> InputRefusedError:
     return InputRefusedError(
         "file-truncated",
-        found=f"'{path.name}' cannot be read: {why}.",
+        found=f"The {shown(path)} cannot be read: {without_path(why, path)}.",
         expected="A complete NRRD file with its data.",
         cause="The copy was interrupted, or the data file beside a .nhdr is missing.",
         cure="Copy the file again and compare its size.",
@@ -120,7 +121,7 @@ def _damaged(path: Path, why: str) -> InputRefusedError:
 def _unsupported(path: Path, what: str) -> InputRefusedError:
     return InputRefusedError(
         "format-unsupported",
-        found=f"'{path.name}' has {what}.",
+        found=f"The {shown(path)} has {what}.",
         expected="A 3-D volume, or frames over time.",
         cause="It may be a colour image or a vector field.",
         cure="Export it from 3D Slicer as MultiVolume, sequence or scalar volume.",

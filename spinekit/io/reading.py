@@ -13,6 +13,7 @@ from spinekit.case import Acquisition, DynamicSeries, Volume
 from spinekit.errors import InputRefusedError, coded_warning
 from spinekit.geometry import require_same_grid
 from spinekit.io.notes import thin_slab
+from spinekit.io.sources import shown
 from spinekit.provenance import hash_file
 from spinekit.settings import Reading
 
@@ -108,7 +109,7 @@ def _single(values: np.ndarray, path: Path) -> np.ndarray:
     if values.ndim != 3:
         raise InputRefusedError(
             "format-unsupported",
-            found=f"'{path.name}' has {values.shape[0]} phases.",
+            found=f"The {shown(path)} has {values.shape[0]} phases.",
             expected="One 3-D image.",
             cause="It is a dynamic series.",
             cure="Read it with spinekit.read_series() and take a phase.",
@@ -119,7 +120,7 @@ def _single(values: np.ndarray, path: Path) -> np.ndarray:
 def _missing(path: Path) -> InputRefusedError:
     return InputRefusedError(
         "path-missing",
-        found=f"There is nothing at '{path.name}'.",
+        found=f"There is nothing at the path that was given ({shown(path)}).",
         expected="A file or folder that exists.",
         cause="The path may be misspelt, or a drive is not mounted.",
         cure="Check the path.",
@@ -179,8 +180,8 @@ def _from_nifti(path: Path, times_s: Sequence[float] | None, reading: Reading, n
     times = times_s if times_s is not None else beside
     if times is None:
         raise _times_missing(
-            f"'{path.name}' has {content.values.shape[0]} phases and no times; its pixdim[4] is {content.step_s:g}, "
-            "which may be the time of a phase, TR, 0 or 1."
+            f"The {shown(path)} has {content.values.shape[0]} phases and no times; its pixdim[4] is "
+            f"{content.step_s:g}, which may be the time of a phase, TR, 0 or 1."
         )
     told = (*content.warnings, *_require_phases(content.values.shape[0]), *_thin(content.geometry.size[2]))
     return DynamicSeries(
@@ -233,7 +234,7 @@ def _from_nrrd(path: Path, times_s: Sequence[float] | None, name: str) -> Dynami
         _require_phases(1)
     times = times_s if times_s is not None else content.times_s
     if times is None:
-        raise _times_missing(f"The header of '{path.name}' tells no frame times in s or ms.")
+        raise _times_missing(f"The header of the {shown(path)} tells no frame times in s or ms.")
     series = DynamicSeries(
         content.values,
         np.asarray(times, dtype=np.float64),

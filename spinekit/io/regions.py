@@ -12,6 +12,7 @@ from spinekit.case import Roi, Volume
 from spinekit.errors import InputRefusedError
 from spinekit.geometry import Geometry, require_same_grid, to_sitk
 from spinekit.io.region_dicom import choose_region, dicom_region_reader
+from spinekit.io.sources import shown
 from spinekit.provenance import write_beside
 from spinekit.settings import Reading
 
@@ -81,14 +82,14 @@ def read_roi(
     """
     drawn = dicom_region_reader(Path(path)) if Path(path).is_file() and not _is_image(Path(path)) else None
     if drawn is not None:
-        region = choose_region(drawn, label, f"'{Path(path).name}'").make(on)
-        _require_extent(region, f"'{Path(path).name}'")
+        region = choose_region(drawn, label, f"The {shown(path)}").make(on)
+        _require_extent(region, f"The {shown(path)}")
         return Roi(region.mask, region.geometry, name, region.warnings, region.record)
     if isinstance(label, str):
         raise _no_names(Path(path).name, label)
     values, geometry = _labels(Path(path), settings or Reading())
     present = [int(v) for v in np.unique(values) if v != 0]
-    what = f"'{Path(path).name}'"
+    what = f"The {shown(path)}"
     if not present:
         raise _empty(what)
     if label is None and len(present) > 1:
@@ -138,7 +139,7 @@ def _labels(path: Path, reading: Reading) -> tuple[Any, Geometry]:
     if not np.isfinite(values).all() or (values != np.round(values)).any() or values.min() < 0:
         raise InputRefusedError(
             "format-unsupported",
-            found=f"'{path.name}' holds values from {np.nanmin(values):g} to {np.nanmax(values):g} that are no labels.",
+            found=f"The {shown(path)} holds no labels but values from {np.nanmin(values):g} to {np.nanmax(values):g}.",
             expected="Whole numbers from 0.",
             cause="It is an image, a probability map, or a mask resampled by interpolation.",
             cure="Give the label image; turn a probability into a mask by an explicit threshold.",

@@ -12,8 +12,9 @@ from pathlib import Path, PurePosixPath
 
 from spinekit.errors import InputRefusedError
 
-__all__ = ["FileSource", "list_sources"]
+__all__ = ["FileSource", "list_sources", "shown", "without_path"]
 
+ENDINGS = {".nii", ".gz", ".nrrd", ".nhdr", ".seq", ".seg", ".dcm", ".zip", ".json", ".hdr", ".img", ".mha", ".csv"}
 LARGEST_ARCHIVE = 32 * 1024**3  # bytes unpacked; a dynamic series is rarely above 2 GiB
 LARGEST_RATIO = 200.0  # DICOM deflates by less than 20; a bomb by 1,000
 
@@ -32,6 +33,32 @@ class FileSource:
             with zipfile.ZipFile(self.path) as archive:
                 return archive.read(self.member)
         return self.path.read_bytes()
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """Return what a message may call a file or folder: its endings only, since its name can be a patient's.
+
+    Examples
+    --------
+    >>> shown("/data/Doe^Jane/Doe.nii.gz"), shown("/data/Doe^Jane")
+    ("file '….nii.gz'", 'file or folder')
+    """
+    endings = [e for e in Path(path).suffixes[-2:] if e.lower() in ENDINGS]
+    return f"file '…{''.join(endings)}'" if endings else "file or folder"
+
+
+def without_path(text: str, path: str | os.PathLike[str]) -> str:
+    """Return the first line of what a library says, without the path of the file it says it of.
+
+    Examples
+    --------
+    >>> without_path("File /data/Doe/Doe.nii.gz is not a gzip file", "/data/Doe/Doe.nii.gz")
+    "File '….nii.gz' is not a gzip file"
+    """
+    line = text.splitlines()[0] if text else ""
+    for said in (os.path.abspath(path), os.fspath(path), Path(path).name):
+        line = line.replace(said, f"'{shown(path).partition(chr(39))[2]}" if "'" in shown(path) else "it")
+    return line
 
 
 def sha256(data: bytes) -> str:
@@ -66,7 +93,7 @@ def list_sources(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str
 def _missing(path: Path) -> InputRefusedError:
     return InputRefusedError(
         "path-missing",
-        found=f"There is nothing at '{path.name}'.",
+        found=f"There is nothing at the path that was given ({shown(path)}).",
         expected="A file or folder that exists.",
         cause="The path may be misspelt, or a drive is not mounted.",
         cure="Check the path.",

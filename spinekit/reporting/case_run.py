@@ -11,6 +11,7 @@ from typing import Any
 
 from spinekit.errors import InputRefusedError
 from spinekit.io.layout import CaseFolder
+from spinekit.io.sources import shown
 from spinekit.provenance import write_json
 from spinekit.reporting.html import write_report
 from spinekit.reporting.notebooks import StepFailure, run_notebooks
@@ -82,7 +83,7 @@ def check_request(request: CaseRequest) -> None:
 def _absent(path: Path) -> InputRefusedError:
     return InputRefusedError(
         "path-missing",
-        found=f"There is nothing at '{path.name}'.",
+        found=f"There is nothing at the path that was given ({shown(path)}).",
         expected="A file or folder that exists.",
         cause="The path may be misspelt, or a drive is not mounted.",
         cure="Check the path.",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ __all__ = ["NotebookRun", "StepFailure", "declared_parameters", "notebook_folder
 CODED = re.compile(r"^(?P<message>.*)\s\[(?P<code>[a-z0-9-]+)\]\s*$", re.DOTALL)
 UNATTENDED = {"SPINEKIT_UNATTENDED": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 MINUTES = 60
+WITHHELD = "(a path that is not kept here; spinekit verify remembers it on the machine that made the case)"
 
 
 @dataclass(frozen=True)
@@ -187,10 +189,28 @@ def _execute(source: Path, target: Path, parameters: Mapping[str, Any]) -> StepF
             )  # fmt: skip
         except PapermillExecutionError as reason:
             failure = _failure(source.stem, str(reason.ename), str(reason.evalue))
-        notebook = nbformat.read(path, as_version=4)
+        text = _without_places(path.read_text(encoding="utf-8"), parameters)
+        notebook = nbformat.reads(text, as_version=4)
         notebook.metadata.pop("widgets", None)  # megabytes of the viewer's source, useless without a kernel
         nbformat.write(notebook, path)
-    return failure
+    if failure is not None:
+        return replace(failure, message=_without_places(failure.message, parameters))
+    return None
+
+
+def _without_places(text: str, parameters: Mapping[str, Any]) -> str:
+    """Take the paths that a notebook was given out of what is kept of it: a path can name a patient.
+
+    The case is where the notebook lies, so the executed notebook can be opened and run on it again.
+    """
+    for name, value in parameters.items():
+        if not (isinstance(value, str) and os.path.isabs(value)):
+            continue
+        stands = ".." if name == "case_dir" else WITHHELD
+        for said in (value, os.path.realpath(value)):
+            written = json.dumps(said)[1:-1]  # as in a parameter of the metadata; in a cell it is quoted once more
+            text = text.replace(json.dumps(written)[1:-1], stands).replace(written, stands)
+    return text
 
 
 def _failure(step: str, ename: str, evalue: str) -> StepFailure:
