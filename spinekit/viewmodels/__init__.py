@@ -2,7 +2,8 @@
 
 from spinekit.viewmodels.journal import Journal
 from spinekit.viewmodels.model import ViewModel
+from spinekit.viewmodels.probe import Probe
 from spinekit.viewmodels.review import RoiReview
 from spinekit.viewmodels.seeds import SeedSelection
 
-__all__ = ["Journal", "RoiReview", "SeedSelection", "ViewModel"]
+__all__ = ["Journal", "Probe", "RoiReview", "SeedSelection", "ViewModel"]

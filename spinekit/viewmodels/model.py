@@ -24,9 +24,13 @@ class ViewModel:
         """Call `listener` after every change."""
         self._listeners.append(listener)
 
+    def unlisten(self, listener: Callable[[], None]) -> None:
+        """Call `listener` no more; nothing happens where it was not called."""
+        self._listeners = [known for known in self._listeners if known != listener]
+
     def changed(self) -> None:
         """Tell the listeners."""
-        for listener in self._listeners:
+        for listener in tuple(self._listeners):
             listener()
 
     @contextmanager

@@ -49,6 +49,11 @@ class RoiReview(ViewModel):
         return self._history.now
 
     @property
+    def n_baseline(self) -> int:
+        """Phases before the contrast agent, as the lesion was marked with."""
+        return next((int(a["n_baseline"]) for a in self.journal.actions if "n_baseline" in a), 1)
+
+    @property
     def can_undo(self) -> bool:
         """Whether there is something to undo."""
         return self._history.can_undo

@@ -72,6 +72,11 @@ class SeedSelection(ViewModel):
         return self._history.now.growing
 
     @property
+    def outlined(self) -> tuple[Roi, str] | None:
+        """The outline on another image and how it expands; None where the region does not come from one."""
+        return self._history.now.outlined
+
+    @property
     def can_undo(self) -> bool:
         """Whether there is something to undo."""
         return self._history.can_undo
@@ -139,6 +144,11 @@ class SeedSelection(ViewModel):
         state = dataclasses.replace(self._history.now, seeds=(), given=None, outlined=(outline, expand))
         kept = {"name": outline.name, "grid": outline.geometry.as_dict(), "voxels": runs_of(outline.mask)}
         self._do("outline", state, expand=expand, **kept)
+
+    def sign(self, reader: str) -> None:
+        """Put the reader's initials on the journal."""
+        self.journal.reader = reader.strip()
+        self.changed()
 
     def undo(self) -> None:
         """Take back the last change."""

@@ -16,7 +16,7 @@ from spinekit.io.nifti import nifti_bytes
 
 __all__ = ["Canvas"]
 
-INT16_MAX = 32767
+INT16_MAX, NO_VALUE = 32767, -32768
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,34 @@ class Canvas:
                 matrix[:3, 3] += matrix[:3, voxel] * (size[voxel] - 1)
         turned[:3, 3] = matrix[:3, 3]
         return np.diag([-1.0, -1.0, 1.0, 1.0]) @ turned
+
+    def index_matrix(self) -> Any:
+        """Return the affine (4, 4) from the viewer's index (r, a, s) to our voxel (i, j, k)."""
+        flip = np.diag([-1.0, -1.0, 1.0, 1.0])
+        matrix = np.linalg.inv(self.geometry.matrix) @ flip @ self.affine_ras()
+        return np.round(matrix)  # a permutation, turned round and shifted by whole voxels
+
+    def stored(self, values: Any, low: float, slope: float) -> Any:
+        """Return values (Z, Y, X) as int16 in the viewer's order: low + slope * (stored + 32767); NaN is -32768."""
+        turned = np.array(self.to_viewer(values), dtype=np.float32)
+        turned -= low
+        turned /= slope
+        turned -= INT16_MAX
+        finite = np.isfinite(turned)
+        if not finite.all():
+            turned[~finite] = NO_VALUE
+        np.rint(turned, out=turned)
+        return np.clip(turned, NO_VALUE, INT16_MAX, out=turned).astype(np.int16)
+
+    def runs(self, labels: Any) -> Any:
+        """Return what is labelled as runs (start, length, label) in the viewer's flat order, uint32 of shape (n, 3)."""
+        flat = np.ascontiguousarray(self.to_viewer(np.asarray(labels, dtype=np.uint8))).ravel()
+        edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+        starts = np.concatenate([[0], edges])
+        ends = np.concatenate([edges, [flat.size]])
+        values = flat[starts]
+        kept = values > 0
+        return np.stack([starts[kept], (ends - starts)[kept], values[kept]], axis=1).astype(np.uint32)
 
     def nifti(self, values: Any) -> bytes:
         """Return an array (Z, Y, X) or (T, Z, Y, X) as the bytes of a NIfTI file in the viewer's order.

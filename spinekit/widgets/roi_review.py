@@ -2,119 +2,125 @@
 
 from __future__ import annotations
 
-import html
+from collections.abc import Mapping
 from typing import Any
 
 import ipywidgets as w
-import numpy as np
 
+from spinekit.case import Volume
+from spinekit.errors import InputRefusedError
+from spinekit.kinetics import roi_curve
 from spinekit.viewmodels import RoiReview
 from spinekit.viewmodels.review import IN_MM, OPERATIONS
-from spinekit.widgets.viewer import LESION, PLANES, SliceViewer, unattended
+from spinekit.widgets.shown import Shown
+from spinekit.widgets.slice_bench import SliceBench, replacing_earlier
+from spinekit.widgets.viewer import unattended
 
 __all__ = ["roi_review"]
 
-LOOK, PAINT, ERASE = "look", "paint", "erase"
-PENS = {LOOK: None, PAINT: LESION, ERASE: 0}
+TIPS = {
+    "grow": "everything within so many mm",
+    "shrink": "what is farther than so many mm from the outside",
+    "smooth": "a smoother border at the same volume",
+    "close": "closes narrow gaps",
+    "open": "takes away thin parts",
+    "fill": "fills holes that have no way out",
+    "keep_largest": "drops everything but the largest part",
+    "interpolate": "fills empty slices between drawn ones",
+}
 
 
-def roi_review(review: RoiReview, *, reader: str = "") -> w.Widget:
-    """Return the widget in which a reader reviews a region; what is done lives in `review`."""
+def roi_review(review: RoiReview, *, t2: Volume | None = None, reader: str = "") -> w.Widget:
+    """Return the bench in which a reader reviews a region; what is done lives in `review`.
+
+    Parameters
+    ----------
+    review : RoiReview
+    t2 : Volume, optional
+        The sagittal T2, shown beside the series with the same crosshair.
+    reader : str
+        Initials, filled into their field.
+    """
     if unattended():
         return w.HTML("Unattended run: the verdict comes from the parameters; the picture below shows the region.")
-    return _Bench(review, reader).view
+    return replacing_earlier(_ReviewBench(review, t2, reader))
 
 
-class _Bench:
-    """Holds the parts of the view together; the state is the review's."""
+class _ReviewBench(SliceBench):
+    """The state is the review's; here are its words and pictures."""
 
-    def __init__(self, review: RoiReview, reader: str) -> None:
-        self.review = review
-        self.viewer = SliceViewer(review.series)
-        last = review.series.n_phases - 1
-        self.phase = w.IntSlider(min=0, max=last, value=min(2, last), description="phase")
-        self.mode = w.ToggleButtons(
-            options=list(PENS), value=LOOK, description="mouse:", style={"button_width": "80px"}
-        )
-        self.mm = w.FloatSlider(min=0.5, max=10, step=0.5, value=1, description="mm")
-        self.buttons = {
-            name: w.Button(description=name.replace("_", " "), layout={"width": "110px"}) for name in OPERATIONS
+    model: RoiReview
+
+    def __init__(self, review: RoiReview, t2: Volume | None, reader: str) -> None:
+        begin = [round(c) for c in review.roi.centre_ijk] if review.mask.any() else None
+        images = {"series": Shown(review.series, "CE", n_baseline=review.n_baseline, drawable=True, begin_ijk=begin)}
+        if t2 is not None:
+            images["t2"] = Shown(t2, "T2", native_only=True)
+        self.reader = reader or review.journal.reader
+        super().__init__(review, images, series=review.series, n_baseline=review.n_baseline)
+        self.answers = {
+            "stroke": lambda image, buffers: review.draw(self.mask_after(image, review.mask, buffers)),
+            "apply": lambda operation, mm: review.apply(operation, float(mm)),
+            "undo": review.undo,
+            "redo": review.redo,
+            "accept": lambda reader, reason: review.accept(reader, reason),
+            "reject": lambda reader, reason: review.reject(reader, reason),
         }
-        self.undo = w.Button(description="undo", icon="undo", layout={"width": "110px"})
-        self.redo = w.Button(description="redo", icon="repeat", layout={"width": "110px"})
-        self.reader = w.Text(value=reader, description="initials", layout={"width": "220px"})
-        self.reason = w.Text(description="reason", layout={"width": "340px"})
-        self.accept = w.Button(description="accept", button_style="success", icon="check", layout={"width": "110px"})
-        self.reject = w.Button(description="reject", button_style="danger", icon="times", layout={"width": "110px"})
-        self.status = w.HTML()
-        self.planes = w.ToggleButtons(options=list(PLANES), description="planes", style={"button_width": "68px"})
-        self.planes.observe(lambda change: self.viewer.show_planes(change["new"]), names="value")
-        self._connect()
-        self.view = self._lay_out()
-        self.viewer.show_phase(self.phase.value)
-        self.refresh()
 
-    def _lay_out(self) -> w.Widget:
-        simulated = self.review.series.record.get("simulated")
-        stamp = '<b style="color:#b00020">SIMULATED CASE, no patient.</b> ' if simulated else ""
-        text = "Choose paint or erase and draw with the mouse. Every stroke and every step can be undone."
-        grid = w.GridBox(list(self.buttons.values()), layout={"grid_template_columns": "repeat(3, 114px)"})
-        side = w.VBox(
-            [
-                self.planes,
-                self.phase,
-                self.mode,
-                self.mm,
-                grid,
-                w.HBox([self.undo, self.redo]),
-                self.reader,
-                self.reason,
-                w.HBox([self.accept, self.reject]),
-                self.status,
+    def labels(self) -> Mapping[str, Any]:
+        return {"series": self.model.mask}
+
+    def region_curve(self) -> Any:
+        if not self.model.mask.any():
+            return None
+        try:
+            return roi_curve(self.series, self.model.roi, n_baseline=self.model.n_baseline).median
+        except InputRefusedError:  # a region without signal has no curve; the words above say what it is
+            return None
+
+    def panel(self) -> dict[str, Any]:
+        review = self.model
+        ml = review.series.geometry.voxel_volume_mm3 / 1000
+        n, before = int(review.mask.sum()), review.original.n_voxels
+        change = "as it was marked" if review.mask is review.original.mask else f"{(n - before) * ml:+.2f} ml by review"
+        return {
+            "kind": "review",
+            "tools": ["look", "paint", "erase", "contour"],
+            "first_tool": "look",
+            "simulated": bool(review.series.record.get("simulated")),
+            "failure": None if review.failure is None else str(review.failure),
+            "has_region": n > 0,
+            "headline": f"{n * ml:.2f} ml" if n else "The region is empty",
+            "detail": f"{n} voxels · {change}",
+            "doubts": [text.split("] ", 1)[-1] for text in review.original.warnings],
+            "seeds": [],
+            "marks": [],
+            "can_undo": review.can_undo,
+            "can_redo": review.can_redo,
+            "operations": [
+                {"name": name, "label": name.replace("_", " ").capitalize(), "in_mm": name in IN_MM, "tip": TIPS[name]}
+                for name in OPERATIONS
             ],
-            layout={"width": "372px", "overflow": "hidden auto"},
-        )
-        left = w.VBox([w.HTML(stamp + text), self.viewer.widget], layout={"flex": "1 1 520px", "min_width": "420px"})
-        return w.HBox([left, side], layout={"width": "100%"})
+            "reader": self.reader,
+            "reason": "" if review.verdict is None else review.verdict[2],
+            "verdict": _verdict(review),
+            "past": [_past(action) for action in review.journal.of_step("review")],
+        }
 
-    def _connect(self) -> None:
-        review = self.review
-        self.phase.observe(lambda change: self.viewer.show_phase(change["new"]), names="value")
-        self.mode.observe(lambda change: self.viewer.draw_with(PENS[change["new"]]), names="value")
-        self.viewer.on_drawn(self._drawn)
-        for name, button in self.buttons.items():
-            button.on_click(
-                lambda _, name=name: self._do(lambda: review.apply(name, self.mm.value if name in IN_MM else 0))
-            )
-        self.undo.on_click(lambda _: self._do(review.undo))
-        self.redo.on_click(lambda _: self._do(review.redo))
-        self.accept.on_click(lambda _: self._do(lambda: review.accept(self.reader.value, self.reason.value)))
-        self.reject.on_click(lambda _: self._do(lambda: review.reject(self.reader.value, self.reason.value)))
-        review.listen(self.refresh)
 
-    def _do(self, action: Any) -> None:
-        with self.review.keeping_failures():
-            action()
+def _verdict(review: RoiReview) -> dict[str, str]:
+    if review.verdict is None:
+        return {"state": "open", "text": "Not decided yet. A change after a verdict takes it back."}
+    accepted, reader, reason = review.verdict
+    text = f"{'Accepted' if accepted else 'Rejected'} by {reader}{f': {reason}' if reason else ''}"
+    return {"state": "accepted" if accepted else "rejected", "text": text}
 
-    def _drawn(self, mask: Any) -> None:
-        self._do(lambda: self.review.draw(mask))
 
-    def refresh(self) -> None:
-        """Show the state of the review."""
-        review = self.review
-        self.viewer.show_labels(review.mask.astype(np.uint8) * LESION)
-        self.undo.disabled, self.redo.disabled = not review.can_undo, not review.can_redo
-        self.status.value = self._status()
-
-    def _status(self) -> str:
-        review = self.review
-        if review.failure is not None:
-            return f'<p style="color:#b00020"><b>{html.escape(str(review.failure))}</b></p>'
-        volume = review.mask.sum() * review.series.geometry.voxel_volume_mm3 / 1000
-        if review.verdict is None:
-            verdict = "not decided yet"
-        else:
-            accepted, reader, reason = review.verdict
-            verdict = f"{'accepted' if accepted else 'rejected'} by {reader}" + (f": {reason}" if reason else "")
-        doubts = "".join(f'<li style="color:#b00020">{html.escape(text)}</li>' for text in review.original.warnings)
-        return f"<p><b>{volume:.2f} ml</b>; {html.escape(verdict)}</p><ul>{doubts}</ul>"
+def _past(action: Mapping[str, Any]) -> str:
+    name = str(action["action"])
+    if name == "draw":
+        more, less = (sum(int(r.partition("+")[2]) for r in action[k].split()) for k in ("added", "removed"))
+        return f"drawn: {more} voxels added, {less} taken away"
+    if name in ("accept", "reject"):
+        return f"{name}ed by {action['reader']}"
+    return name.replace("_", " ") + (f" by {action['mm']:g} mm" if "mm" in action else "")

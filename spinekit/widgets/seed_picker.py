@@ -1,210 +1,182 @@
-"""Mark the lesion: click seeds, watch the region grow, see the curve under the crosshair."""
+"""Mark the lesion: click seeds or outline it on the T2, watch the region grow, see the curve under the crosshair."""
 
 from __future__ import annotations
 
-import html
+from collections.abc import Mapping
 from typing import Any
 
 import ipywidgets as w
 import numpy as np
 
+from spinekit.case import Roi, Volume
 from spinekit.kinetics import roi_curve
-from spinekit.kinetics.descriptive import relative_enhancement
+from spinekit.segmentation.outline import OutlineGrowth
 from spinekit.viewmodels import SeedSelection
-from spinekit.widgets.curve_svg import curve_svg
-from spinekit.widgets.viewer import BACKGROUND, LESION, MARK, PLANES, SliceViewer, unattended
+from spinekit.widgets.shown import Shown
+from spinekit.widgets.slice_bench import SliceBench, replacing_earlier
+from spinekit.widgets.viewer import unattended
 
 __all__ = ["seed_picker"]
 
-AMBER, CYAN = "#c98a00", "#0097a7"
-LOOK, PLACE, REPEL = "look", "lesion seed", "background seed"
+OPTIONS = ("method", "tolerance", "max_volume_ml", "max_radius_mm", "cut_leaks")
+KEPT, OTHER = 1, 2  # labels: the region, and from here on partitions that are not kept
+STEPS = (
+    ("A", "A: the outline on the T2"),
+    ("B", "B: carried to the series by world coordinates"),
+    ("C", "C: the initial region"),
+    ("D", "D: expanded five times"),
+    ("E", "E: partitions; those that overlap the outline are kept"),
+    ("F", "F: kept partitions fused in three dimensions"),
+    ("G", "G: grown from the voxel that enhances most"),
+)
 
 
-def seed_picker(selection: SeedSelection) -> w.Widget:
-    """Return the widget in which a reader marks the lesion; what is chosen lives in `selection`."""
+def seed_picker(selection: SeedSelection, *, t2: Volume | None = None) -> w.Widget:
+    """Return the bench in which a reader marks the lesion; what is chosen lives in `selection`.
+
+    Parameters
+    ----------
+    selection : SeedSelection
+    t2 : Volume, optional
+        The sagittal T2, shown beside the series with the same crosshair; the lesion can be outlined on it.
+    """
     if unattended():
         return w.HTML("Unattended run: the choices come from the parameters; the picture below shows them.")
-    return _Picker(selection).view
+    return replacing_earlier(_MarkBench(selection, t2))
 
 
-class _Picker:
-    """Holds the parts of the view together; the state is the selection's."""
+class _MarkBench(SliceBench):
+    """The state is the selection's; here are its words and pictures."""
 
-    def __init__(self, selection: SeedSelection) -> None:
-        self.selection = selection
-        series = selection.series
-        self.viewer = SliceViewer(series)
-        self.mode = w.ToggleButtons(
-            options=[LOOK, PLACE, REPEL],
-            value=PLACE,
-            description="a click:",
-            tooltips=["only moves the crosshair", "places a seed in the lesion", "places a seed that repels"],
-            style={"button_width": "104px"},
-        )
-        self.phase = w.IntSlider(
-            min=0,
-            max=series.n_phases - 1,
-            value=min(selection.n_baseline + 1, series.n_phases - 1),
-            description="phase",
-            continuous_update=True,
-        )
-        low, high = self.viewer.limits
-        self.window = w.FloatRangeSlider(
-            min=min(0.0, low),
-            max=1.6 * high,
-            value=(low, high),
-            step=max(high / 200, 1e-6),
-            description="window",
-            readout_format=".3g",
-        )
-        growing = selection.growing
-        self.method = w.Dropdown(
-            options=["curve", "confidence", "threshold"], value=growing.method, description="method"
-        )
-        self.tolerance = w.FloatSlider(
-            min=0,
-            max=6,
-            step=0.05,
-            value=growing.tolerance,
-            description="tolerance",
-            readout_format=".2f",
-            tooltip="0 finds the sharpest border",
-            continuous_update=False,
-        )
-        self.volume = w.FloatSlider(
-            min=1, max=500, step=1, value=growing.max_volume_ml, description="cap, ml", continuous_update=False
-        )
-        self.radius = w.FloatSlider(
-            min=5, max=150, step=1, value=growing.max_radius_mm, description="radius, mm", continuous_update=False
-        )
-        self.cut = w.Checkbox(value=growing.cut_leaks, description="cut at a thin neck", indent=False)
-        self.options = {
-            "method": self.method,
-            "tolerance": self.tolerance,
-            "max_volume_ml": self.volume,
-            "max_radius_mm": self.radius,
-            "cut_leaks": self.cut,
+    model: SeedSelection
+
+    def __init__(self, selection: SeedSelection, t2: Volume | None) -> None:
+        n_baseline = selection.n_baseline
+        images = {"series": Shown(selection.series, "CE", n_baseline=n_baseline, seedable=True)}
+        if t2 is not None:
+            images["t2"] = Shown(t2, "T2", native_only=True, drawable=True)
+        self.t2 = t2
+        self.step = len(STEPS) - 1
+        self._curve: tuple[Roi, Any] | None = None
+        super().__init__(selection, images, series=selection.series, n_baseline=n_baseline)
+        self.answers = {
+            "seed": lambda ijk, background: selection.add(*ijk, background=background),
+            "remove": lambda number: selection.remove(number),
+            "set": lambda values: selection.set(**values),
+            "clear": selection.clear,
+            "undo": selection.undo,
+            "redo": selection.redo,
+            "sign": lambda reader: selection.sign(reader),
+            "stroke": self._outlined,
+            "expand": lambda expand: self._outline(self._outline_mask(), expand),
+            "step": self._show_step,
         }
-        self._following = False  # while controls are moved to where the selection stands
-        self.undo = w.Button(description="undo", icon="undo", layout={"width": "84px"})
-        self.redo = w.Button(description="redo", icon="repeat", layout={"width": "84px"})
-        self.clear = w.Button(description="clear", icon="trash", layout={"width": "84px"})
-        self.status, self.curve, self.seeds = w.HTML(), w.HTML(), w.HTML()
-        self._under: tuple[int, int, int] | None = None
-        self.planes = w.ToggleButtons(options=list(PLANES), description="planes", style={"button_width": "68px"})
-        self.planes.observe(lambda change: self.viewer.show_planes(change["new"]), names="value")
-        self._connect()
-        self.view = self._lay_out()
-        self.viewer.show_phase(self.phase.value)
-        self.refresh()
 
-    def _lay_out(self) -> w.Widget:
-        simulated = self.selection.series.record.get("simulated")
-        stamp = '<b style="color:#b00020">SIMULATED CASE, no patient.</b> ' if simulated else ""
-        text = (
-            "Scroll through the slices with the wheel, move the crosshair with a click, change the window with the "
-            "right button. Amber is the region, cyan the seed."
-        )
-        buttons = w.HBox([self.undo, self.redo, self.clear])
-        side = w.VBox(
-            [
-                self.mode,
-                self.planes,
-                self.phase,
-                self.window,
-                self.method,
-                self.tolerance,
-                self.volume,
-                self.radius,
-                self.cut,
-                buttons,
-                self.status,
-                self.curve,
-                self.seeds,
-            ],
-            layout={"width": "372px", "overflow": "hidden auto"},
-        )
-        left = w.VBox([w.HTML(stamp + text), self.viewer.widget], layout={"flex": "1 1 520px", "min_width": "420px"})
-        return w.HBox([left, side], layout={"width": "100%"})
+    def settle(self) -> None:
+        _ = self.model.roi
 
-    def _connect(self) -> None:
-        selection = self.selection
-        self.viewer.on_click(self._clicked)
-        self.viewer.on_move(self._moved)
-        self.phase.observe(lambda change: self.viewer.show_phase(change["new"]), names="value")
-        self.window.observe(lambda change: self.viewer.show_window(*change["new"]), names="value")
-        for name, control in self.options.items():
-            control.observe(lambda change, name=name: self._set(name, change["new"]), names="value")
-        self.undo.on_click(lambda _: self._do(selection.undo))
-        self.redo.on_click(lambda _: self._do(selection.redo))
-        self.clear.on_click(lambda _: self._do(selection.clear))
-        selection.listen(self.refresh)
+    # the outline route
 
-    def _do(self, action: Any) -> None:
-        with self.selection.keeping_failures():
-            action()
-            _ = self.selection.roi  # what growing refuses is kept as well
+    def _outline_mask(self) -> Any:
+        if self.model.outlined is not None and self.t2 is not None:
+            drawn = self.model.outlined[0]
+            if drawn.geometry.same_grid(self.t2.geometry):
+                return drawn.mask
+        return np.zeros(self.images["t2"].canvas.geometry.shape_zyx, dtype=bool)
 
-    def _set(self, name: str, value: Any) -> None:
-        if not self._following:
-            self._do(lambda: self.selection.set(**{name: value}))
+    def _outlined(self, image: str, buffers: Any) -> None:
+        expand = self.model.outlined[1] if self.model.outlined is not None else "area"
+        self._outline(self.mask_after(image, self._outline_mask(), buffers), expand)
 
-    def _clicked(self, ijk: tuple[int, int, int]) -> None:
-        if self.mode.value != LOOK:
-            self._do(lambda: self.selection.add(*ijk, background=self.mode.value == REPEL))
+    def _outline(self, mask: Any, expand: str) -> None:
+        self.step = len(STEPS) - 1
+        if mask.any():
+            self.model.outline(Roi(mask, self.images["t2"].canvas.geometry, "outline"), expand=expand)
+        else:
+            self.model.clear()
 
-    def _moved(self, ijk: tuple[int, int, int]) -> None:
-        self._under = ijk
-        self._show_curve()
+    def _show_step(self, step: int) -> None:
+        self.step = int(step)
 
-    def refresh(self) -> None:
-        """Show the state of the selection."""
-        selection = self.selection
-        labels = np.zeros(selection.series.geometry.shape_zyx, dtype=np.uint8)
-        failure = selection.failure
-        roi = None if failure is not None else selection.roi
-        if roi is not None:
-            labels[roi.mask] = LESION
-        for seed in selection.seeds:
-            z, y, x = seed.zyx
-            value = BACKGROUND if seed.background else MARK
-            labels[z, max(0, y - 1) : y + 2, x] = value
-            labels[z, y, max(0, x - 1) : x + 2] = value
-        self.viewer.show_labels(labels)
-        self._following = True
-        for name, control in self.options.items():
-            control.value = getattr(selection.growing, name)
-        self._following = False
-        self.undo.disabled, self.redo.disabled = not selection.can_undo, not selection.can_redo
-        self.status.value = self._status(roi)
-        self.seeds.value = self._seed_table()
-        self._show_curve()
+    def _steps(self) -> OutlineGrowth | None:
+        return None if self.model.failure is not None else self.model.outline_steps
 
-    def _status(self, roi: Any) -> str:
-        if self.selection.failure is not None:
-            return f'<p style="color:#b00020"><b>{html.escape(str(self.selection.failure))}</b></p>'
-        if roi is None:
-            return "<p>No seed yet: click the middle of the lesion.</p>"
-        doubts = "".join(f'<li style="color:#b00020">{html.escape(text)}</li>' for text in roi.warnings)
-        return f"<p><b>{roi.volume_ml:.2f} ml</b>, {roi.n_voxels} voxels</p><ul>{doubts}</ul>"
+    # what is shown
 
-    def _seed_table(self) -> str:
-        rows = "".join(
-            f"<tr><td>{'background' if s.background else 'lesion'}</td><td>{s.i}, {s.j}, {s.k}</td>"
-            f"<td>{', '.join(f'{v:.1f}' for v in self.selection.series.geometry.index_to_mm(s.ijk))}</td></tr>"
-            for s in self.selection.seeds
-        )
-        return f"<table><tr><th>seed</th><th>i, j, k</th><th>L, P, S mm</th></tr>{rows}</table>" if rows else ""
+    def _region(self) -> Roi | None:
+        return None if self.model.failure is not None else self.model.roi
 
-    def _show_curve(self) -> None:
-        series, n_baseline = self.selection.series, self.selection.n_baseline
-        curves: dict[str, tuple[Any, str]] = {}
-        roi = None if self.selection.failure is not None else self.selection.roi
-        if roi is not None and roi.mask.any():
-            curves["region"] = (roi_curve(series, roi, n_baseline=n_baseline).median, AMBER)
-        if self._under is not None:
-            i, j, k = self._under
-            near = series.signal[:, k, max(0, j - 1) : j + 2, max(0, i - 1) : i + 2].reshape(series.n_phases, -1)
-            mean = near.mean(axis=1, dtype=np.float64)
-            curves[f"{i}, {j}, {k}"] = (relative_enhancement(mean, n_baseline=n_baseline), CYAN)
-        self.curve.value = curve_svg(series.times_s, curves, n_baseline=n_baseline) if curves else ""
+    def labels(self) -> Mapping[str, Any]:
+        shown = {"series": self._series_labels()}
+        if "t2" in self.images:
+            shown["t2"] = self._outline_mask()
+        return shown
+
+    def _series_labels(self) -> Any:
+        steps, roi = self._steps(), self._region()
+        if steps is not None:
+            none = np.zeros(self.series.geometry.shape_zyx, dtype=np.uint8)
+            partitions = np.where(steps.partitions.values > 0, OTHER + steps.partitions.values % 200, 0)
+            each = (none, steps.carried.mask, steps.carried.mask, steps.expanded.mask,
+                    np.where(steps.kept.mask, KEPT, partitions), steps.fused.mask, steps.roi.mask)  # fmt: skip
+            return each[self.step].astype(np.uint8)
+        return np.zeros(self.series.geometry.shape_zyx, dtype=np.uint8) if roi is None else roi.mask
+
+    def region_curve(self) -> Any:
+        roi = self._region()
+        if roi is None or not roi.mask.any():
+            return None
+        if self._curve is None or self._curve[0] is not roi:
+            self._curve = roi, roi_curve(self.series, roi, n_baseline=self.model.n_baseline).median
+        return self._curve[1]
+
+    def panel(self) -> dict[str, Any]:
+        selection, roi, growing = self.model, self._region(), self.model.growing
+        seeds = [self._seed_row(seed) for seed in selection.seeds]
+        steps = self._steps()
+        hottest = [] if steps is None else [{"ijk": list(steps.seed.ijk), "background": False}]
+        return {
+            "kind": "mark",
+            "tools": ["look", "seed", "background", *(["contour"] if "t2" in self.images else [])],
+            "first_tool": "seed",
+            "simulated": bool(self.series.record.get("simulated")),
+            "failure": None if selection.failure is None else str(selection.failure),
+            "has_region": roi is not None,
+            "headline": "Click the middle of the lesion" if roi is None else f"{roi.volume_ml:.2f} ml",
+            "detail": "The region grows from there while you look." if roi is None else _in_words(roi),
+            "doubts": [] if roi is None else [text.split("] ", 1)[-1] for text in roi.warnings],
+            "seeds": seeds,
+            "marks": [{"ijk": s["ijk"], "background": s["background"]} for s in seeds] + hottest,
+            "growing": {name: getattr(growing, name) for name in OPTIONS},
+            "can_undo": selection.can_undo,
+            "can_redo": selection.can_redo,
+            "reader": selection.journal.reader,
+            "outline": {
+                "possible": "t2" in self.images,
+                "drawn": selection.outlined is not None,
+                "expand": "area" if selection.outlined is None else selection.outlined[1],
+                "steps": [] if steps is None else [{"letter": a, "title": text} for a, text in STEPS],
+                "step": self.step,
+            },
+        }
+
+    def _seed_row(self, seed: Any) -> dict[str, Any]:
+        under = self.probe.at(seed.ijk)
+        late = int(np.nanargmax(under.signal)) if np.isfinite(under.signal).any() else 0
+        return {
+            "ijk": list(seed.ijk),
+            "background": seed.background,
+            "mm": [float(v) for v in self.series.geometry.index_to_mm(seed.ijk)],
+            "value": f"{under.signal[late]:.4g}",
+            "curve": under.kind,
+        }
+
+
+def _in_words(roi: Roi) -> str:
+    record, words = roi.record, f"{roi.n_voxels} voxels"
+    if record.get("route") == "outline":
+        return f"{words}, from the outline on the T2"
+    if record.get("tolerance") is None:
+        return f"{words}, from {record.get('method', 'a file')}"
+    found = ", found at the sharpest border" if record.get("tolerance_chosen_by") == "sharpest border" else ""
+    return f"{words} · tolerance {record['tolerance']:.2f}{found}"
