@@ -1,0 +1,160 @@
+"""What each feature measures, in a reader's words; the formulas stand where `describe_features` points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+__all__ = ["MEANINGS"]
+
+_SHAPE = {
+    "MeshVolume": "volume under the surface mesh, mm³",
+    "VoxelVolume": "number of voxels times their volume, mm³",
+    "SurfaceArea": "area of the surface mesh, mm²",
+    "SurfaceVolumeRatio": "surface over volume, 1/mm; small for compact and for large regions",
+    "Sphericity": "likeness to a ball, 1 for a ball",
+    "Compactness1": "compactness, a function of sphericity",
+    "Compactness2": "compactness, the cube of sphericity",
+    "SphericalDisproportion": "surface over that of a ball of the same volume",
+    "Maximum3DDiameter": "largest distance of two points of the surface, mm",
+    "Maximum2DDiameterSlice": "largest distance within a slice, mm",
+    "Maximum2DDiameterColumn": "largest distance within a plane of rows and slices, mm",
+    "Maximum2DDiameterRow": "largest distance within a plane of columns and slices, mm",
+    "MajorAxisLength": "longest axis of the ellipsoid with the region's spread, mm",
+    "MinorAxisLength": "second axis of that ellipsoid, mm",
+    "LeastAxisLength": "shortest axis of that ellipsoid, mm",
+    "Elongation": "second over longest axis, 1 if not elongated",
+    "Flatness": "shortest over longest axis, 1 if not flat",
+}
+_SHAPE_2D = {
+    "MeshSurface": "area under the mesh of the outline, mm²",
+    "PixelSurface": "number of pixels times their area, mm²",
+    "Perimeter": "length of the outline, mm",
+    "PerimeterSurfaceRatio": "outline over area, 1/mm",
+    "Sphericity": "likeness to a disc, 1 for a disc",
+    "SphericalDisproportion": "outline over that of a disc of the same area",
+    "MaximumDiameter": "largest distance of two points of the outline, mm",
+    "MajorAxisLength": "longer axis of the ellipse with the region's spread, mm",
+    "MinorAxisLength": "shorter axis of that ellipse, mm",
+    "Elongation": "shorter over longer axis, 1 if not elongated",
+}
+_FIRST_ORDER = {
+    "10Percentile": "intensity that a tenth of the voxels lie below",
+    "90Percentile": "intensity that nine tenths of the voxels lie below",
+    "Energy": "sum of squared intensities; grows with the region",
+    "TotalEnergy": "energy times voxel volume; grows with the region",
+    "Entropy": "bits needed to tell a voxel's grey level; depends on the bins",
+    "InterquartileRange": "width of the middle half of the intensities",
+    "Kurtosis": "weight of the tails of the histogram",
+    "Maximum": "largest intensity",
+    "Mean": "mean intensity",
+    "MeanAbsoluteDeviation": "mean distance from the mean",
+    "Median": "median intensity",
+    "Minimum": "smallest intensity",
+    "Range": "largest less smallest intensity",
+    "RobustMeanAbsoluteDeviation": "mean distance from the mean, between the 10th and 90th percentile",
+    "RootMeanSquared": "root of the mean squared intensity",
+    "Skewness": "lopsidedness of the histogram, positive with a tail to bright voxels",
+    "StandardDeviation": "spread of the intensities",
+    "Uniformity": "sum of squared shares of the grey levels, 1 if there is one; depends on the bins",
+    "Variance": "squared spread of the intensities",
+}
+_GLCM = {
+    "Autocorrelation": "mean product of neighbouring levels: coarse and bright",
+    "ClusterProminence": "fourth moment of the sum of neighbouring levels",
+    "ClusterShade": "third moment of that sum: lopsidedness",
+    "ClusterTendency": "second moment of that sum: like levels lie together",
+    "Contrast": "mean squared difference of neighbours",
+    "Correlation": "linear dependence of neighbours, -1 to 1",
+    "DifferenceAverage": "mean difference of neighbours",
+    "DifferenceEntropy": "disorder of the differences of neighbours, bits",
+    "DifferenceVariance": "spread of the differences of neighbours",
+    "Id": "inverse difference: 1 if neighbours are equal",
+    "Idm": "inverse squared difference: 1 if neighbours are equal",
+    "Idmn": "inverse squared difference, by the number of levels",
+    "Idn": "inverse difference, by the number of levels",
+    "Imc1": "first measure of mutual information of neighbours, 0 if independent",
+    "Imc2": "second measure of mutual information of neighbours, 0 if independent",
+    "InverseVariance": "mean inverse squared difference of unequal neighbours",
+    "JointAverage": "mean level of pairs",
+    "JointEnergy": "sum of squared shares of pairs: order",
+    "JointEntropy": "disorder of pairs, bits",
+    "MCC": "largest correlation that pairs can have",
+    "MaximumProbability": "share of the most frequent pair",
+    "SumAverage": "mean sum of pairs",
+    "SumEntropy": "disorder of the sums of pairs, bits",
+    "SumSquares": "spread of levels of pairs about their mean",
+}
+_GLRLM = {
+    "GrayLevelNonUniformity": "unevenness of levels over runs; grows with the region",
+    "GrayLevelNonUniformityNormalized": "unevenness of levels over runs, 1 if one level has all",
+    "GrayLevelVariance": "spread of the levels of runs",
+    "HighGrayLevelRunEmphasis": "weight of bright runs",
+    "LowGrayLevelRunEmphasis": "weight of dark runs",
+    "LongRunEmphasis": "weight of long runs: coarse texture",
+    "LongRunHighGrayLevelEmphasis": "weight of long bright runs",
+    "LongRunLowGrayLevelEmphasis": "weight of long dark runs",
+    "RunEntropy": "disorder of runs by level and length, bits",
+    "RunLengthNonUniformity": "unevenness of run lengths; grows with the region",
+    "RunLengthNonUniformityNormalized": "unevenness of run lengths, 1 if all are equal",
+    "RunPercentage": "runs per voxel, 1 for the finest texture",
+    "RunVariance": "spread of run lengths",
+    "ShortRunEmphasis": "weight of short runs: fine texture",
+    "ShortRunHighGrayLevelEmphasis": "weight of short bright runs",
+    "ShortRunLowGrayLevelEmphasis": "weight of short dark runs",
+}
+_GLSZM = {
+    "GrayLevelNonUniformity": "unevenness of levels over zones; grows with the region",
+    "GrayLevelNonUniformityNormalized": "unevenness of levels over zones, 1 if one level has all",
+    "GrayLevelVariance": "spread of the levels of zones",
+    "HighGrayLevelZoneEmphasis": "weight of bright zones",
+    "LowGrayLevelZoneEmphasis": "weight of dark zones",
+    "LargeAreaEmphasis": "weight of large zones: coarse texture",
+    "LargeAreaHighGrayLevelEmphasis": "weight of large bright zones",
+    "LargeAreaLowGrayLevelEmphasis": "weight of large dark zones",
+    "SizeZoneNonUniformity": "unevenness of zone sizes; grows with the region",
+    "SizeZoneNonUniformityNormalized": "unevenness of zone sizes, 1 if all are equal",
+    "SmallAreaEmphasis": "weight of small zones: fine texture",
+    "SmallAreaHighGrayLevelEmphasis": "weight of small bright zones",
+    "SmallAreaLowGrayLevelEmphasis": "weight of small dark zones",
+    "ZoneEntropy": "disorder of zones by level and size, bits",
+    "ZonePercentage": "zones per voxel, 1 for the finest texture",
+    "ZoneVariance": "spread of zone sizes",
+}
+_GLDM = {
+    "DependenceEntropy": "disorder of voxels by level and like neighbours, bits",
+    "DependenceNonUniformity": "unevenness of the number of like neighbours; grows with the region",
+    "DependenceNonUniformityNormalized": "unevenness of the number of like neighbours, 1 if all are equal",
+    "DependenceVariance": "spread of the number of like neighbours",
+    "GrayLevelNonUniformity": "unevenness of levels; grows with the region",
+    "GrayLevelVariance": "spread of levels",
+    "HighGrayLevelEmphasis": "weight of bright voxels",
+    "LowGrayLevelEmphasis": "weight of dark voxels",
+    "LargeDependenceEmphasis": "weight of voxels with many like neighbours: even texture",
+    "LargeDependenceHighGrayLevelEmphasis": "weight of bright voxels with many like neighbours",
+    "LargeDependenceLowGrayLevelEmphasis": "weight of dark voxels with many like neighbours",
+    "SmallDependenceEmphasis": "weight of voxels with few like neighbours: uneven texture",
+    "SmallDependenceHighGrayLevelEmphasis": "weight of bright voxels with few like neighbours",
+    "SmallDependenceLowGrayLevelEmphasis": "weight of dark voxels with few like neighbours",
+}
+_NGTDM = {
+    "Busyness": "quick changes between a voxel and its surroundings",
+    "Coarseness": "slow changes between a voxel and its surroundings; 1e6 if there are none",
+    "Complexity": "many different and quick changes",
+    "Contrast": "spread of levels times local change",
+    "Strength": "distinct structures with clear differences of level",
+}
+
+MEANINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "shape": MappingProxyType(_SHAPE),
+        "shape2D": MappingProxyType(_SHAPE_2D),
+        "firstorder": MappingProxyType(_FIRST_ORDER),
+        "glcm": MappingProxyType(_GLCM),
+        "glrlm": MappingProxyType(_GLRLM),
+        "glszm": MappingProxyType(_GLSZM),
+        "gldm": MappingProxyType(_GLDM),
+        "ngtdm": MappingProxyType(_NGTDM),
+    }
+)
+"""Family to feature to meaning."""
