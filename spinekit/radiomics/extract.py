@@ -13,6 +13,7 @@ from spinekit.radiomics.conventions import PyradiomicsRegion
 from spinekit.radiomics.discretisation import Discretisation, chosen_discretisation
 from spinekit.radiomics.feature_classes import TEXTURES, intensity_features, shape_features, silence
 from spinekit.radiomics.ibsi_path import IbsiRegion
+from spinekit.radiomics.normalisation import normalised
 from spinekit.radiomics.prepared import Prepared
 from spinekit.radiomics.recipe import FAMILIES, FLAT_FAMILIES, Recipe, families_asked, spacing_asked
 from spinekit.radiomics.regions import check_region, extents, usable_mask
@@ -39,6 +40,8 @@ def extract_features(
     resegment_range: tuple[float, float] | None = None,
     resegment_sigma: float | None = None,
     not_finite: str = "refuse",
+    normalisation: str | Mapping[str, str] = "none",
+    reference: Roi | None = None,
     log_sigma_mm: Sequence[float] = (),
     wavelet: str = "",
     pyradiomics_settings: Mapping[str, Any] | None = None,
@@ -77,6 +80,11 @@ def extract_features(
         What to do with voxels of the region where an image is NaN or infinite: refuse, or leave them
         out of that image's intensity mask, counted in ``n_excluded`` and warned of. Shape features
         always describe the whole region.
+    normalisation : str or mapping of str to str
+        ``none``, ``z_score`` (in `reference`), ``n4`` or ``n4+z_score``, for all images or by name; see
+        `spinekit.radiomics.normalisation`. Maps with a unit need none.
+    reference : Roi, optional
+        Region of a tissue that should look the same in every patient, for ``z_score``.
     log_sigma_mm : sequence of float
         Widths of Laplacian-of-Gaussian filters, mm; features of each filtered image are added. Pyradiomics path only.
     wavelet : str
@@ -88,7 +96,7 @@ def extract_features(
     Returns
     -------
     pandas.DataFrame
-        Index ``image``; columns ``path``, ``discretisation``, ``aggregation``, ``spacing_mm``,
+        Index ``image``; columns ``path``, ``discretisation``, ``normalisation``, ``aggregation``, ``spacing_mm``,
         ``n_voxels`` (intensity mask), ``n_excluded``, then features by pyradiomics' names, float64,
         NaN where undefined. ``attrs["warnings"]`` holds ``"[code] text"``.
 
@@ -128,11 +136,12 @@ def extract_features(
         wavelet=wavelet,
         pyradiomics=pyradiomics_settings or {},
     )
+    usable, how = normalised(images, normalisation, reference=reference)
     with silence():
-        return _table(images, roi, recipe)
+        return _table(usable, roi, recipe, how)
 
 
-def _table(images: Mapping[str, Volume], roi: Roi, recipe: Recipe) -> pd.DataFrame:
+def _table(images: Mapping[str, Volume], roi: Roi, recipe: Recipe, how: Mapping[str, str]) -> pd.DataFrame:
     import pandas as pd
 
     if not images:
@@ -158,6 +167,7 @@ def _table(images: Mapping[str, Volume], roi: Roi, recipe: Recipe) -> pd.DataFra
         excluded = roi.n_voxels - int(np.count_nonzero(mask))
         rows += [_row(name, prepared, recipe, shapes, aggregation, excluded) for aggregation in recipe.aggregations]
     table = pd.DataFrame(rows).set_index("image")
+    table.insert(2, "normalisation", [how[str(name)] for name in table.index])
     table.attrs["warnings"] = tuple(dict.fromkeys(warnings))
     return table
 
