@@ -26,6 +26,7 @@ __all__ = [
     "ParameterMaps",
     "Roi",
     "Seed",
+    "Segmentation",
     "Volume",
     "resample_to",
 ]
@@ -269,6 +270,40 @@ class Roi:
             inside = np.flatnonzero(self.mask.any(axis=tuple(a for a in range(3) if a != axis)))
             edges.append(slice(int(inside[0]), int(inside[-1]) + 1))
         return edges[0], edges[1], edges[2]
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """What a network found in a series.
+
+    Attributes
+    ----------
+    roi : Roi
+        Every lesion, or the clicked one.
+    lesions : Volume
+        Number of the lesion in each voxel, from 1 for the largest; 0 elsewhere.
+    probability, uncertainty : Volume
+        From 0 to 1; the uncertainty is the entropy in bits.
+    model_card : mapping
+        What the network is, what it was trained with, what it reached.
+    warnings : tuple of str
+        ``"[code] text"``.
+    record : mapping
+        Settings and hash of the weights. JSON-serialisable.
+    """
+
+    roi: Roi
+    lesions: Volume
+    probability: Volume
+    uncertainty: Volume
+    model_card: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("model_card", "record"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        object.__setattr__(self, "warnings", tuple(self.warnings))
 
 
 @dataclass(frozen=True)
