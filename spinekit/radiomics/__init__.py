@@ -6,19 +6,26 @@ from spinekit.radiomics.discretisation import Discretisation, FixedBinCount, Fix
 from spinekit.radiomics.extract import extract_features
 from spinekit.radiomics.ibsi_conformity import IBSI_CONFIGURATIONS, compare_with_reference, ibsi_conformity
 from spinekit.radiomics.ibsi_tags import values_by_tag
+from spinekit.radiomics.normalisation import NORMALISATIONS, normalised
+from spinekit.radiomics.preflight import doubtful_features, preflight, suggest_bin_width
 
 __all__ = [
     "IBSI_CONFIGURATIONS",
+    "NORMALISATIONS",
     "Discretisation",
     "FixedBinCount",
     "FixedBinWidth",
     "compare_with_reference",
     "describe_features",
+    "doubtful_features",
     "extract_cases",
     "extract_features",
     "feature_columns",
     "ibsi_conformity",
+    "normalised",
     "parts_of",
+    "preflight",
+    "suggest_bin_width",
     "values_by_tag",
     "wide_row",
 ]

@@ -134,8 +134,8 @@ def bias_field(volume: Volume) -> NDArray[np.float64]:
     image = sitk.Cast(to_sitk(filled_values(np.asarray(volume.values)), volume.geometry), sitk.sitkFloat32)
     low = float(sitk.GetArrayViewFromImage(image).min())
     positive = image - low + 1.0 if low <= 0 else image
-    shrink = [max(1, min(round(COARSE_MM / s), n // 4)) for s, n in zip(volume.geometry.spacing_mm,
-                                                                         volume.geometry.size, strict=True)]  # fmt: skip
+    size = zip(volume.geometry.spacing_mm, volume.geometry.size, strict=True)
+    shrink = [max(1, min(round(COARSE_MM / spacing), n // 4)) for spacing, n in size]
     coarse = sitk.Shrink(positive, shrink)
     body = sitk.OtsuThreshold(coarse, 0, 1, 64)
     corrector = sitk.N4BiasFieldCorrectionImageFilter()

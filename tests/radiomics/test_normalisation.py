@@ -19,7 +19,7 @@ BINS = {"bin_count": 8}
 def body(seed: int = 0) -> np.ndarray:
     """Return an ellipse of tissue in air, with two textured organs."""
     rng = np.random.default_rng(seed)
-    z, y, x = np.indices(GRID.shape_zyx)
+    _, y, x = np.indices(GRID.shape_zyx)
     inside = ((y - 20) / 17) ** 2 + ((x - 24) / 21) ** 2 < 1
     tissue = np.where((x - 24) ** 2 + (y - 20) ** 2 < 60, 420.0, 250.0)
     return np.where(inside, tissue, 12.0) + rng.normal(scale=6.0, size=GRID.shape_zyx)
@@ -58,7 +58,7 @@ def test_images_are_normalised_by_name_and_others_stay():
 
 
 def test_n4_finds_a_slow_drift_and_shares_it_between_phases():
-    z, y, x = np.indices(GRID.shape_zyx)
+    _, y, x = np.indices(GRID.shape_zyx)
     drift = 1.0 + 0.35 * (x - 24) / 24
     early, late = body(2) * drift, 1.5 * body(2) * drift
     field = bias_field(Volume(early, GRID))
