@@ -15,7 +15,10 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from spinekit.errors import InputRefusedError
 
-__all__ = ["Growing", "Kinetics", "Radiomics", "Reading", "Study", "read_settings", "settings_from", "with_baseline"]
+__all__ = [
+    "Classifier", "Growing", "Kinetics", "Radiomics", "Reading", "Study", "read_settings", "settings_from",
+    "with_baseline",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,15 @@ class Radiomics:
 
 
 @dataclass(frozen=True)
+class Classifier:
+    """The classifier of lesions: research only."""
+
+    model: str = ""  # weights of spinekit train diagnosis; empty takes the demonstration weights
+    override: bool = False  # put a case to the model although it is unlike its training cases
+    coverage: float = 0.9  # of the set of classes that cannot be ruled out
+
+
+@dataclass(frozen=True)
 class Study:
     """All sections."""
 
@@ -73,6 +85,7 @@ class Study:
     kinetics: Kinetics = field(default_factory=Kinetics)
     growing: Growing = field(default_factory=Growing)
     radiomics: Radiomics = field(default_factory=Radiomics)
+    diagnosis: Classifier = field(default_factory=Classifier)
 
     def as_dict(self) -> dict[str, dict[str, Any]]:
         """Return plain dictionaries, as written to the provenance."""

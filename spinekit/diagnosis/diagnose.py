@@ -18,9 +18,10 @@ from spinekit.models.inception_resnet_use import Views, ask
 
 if TYPE_CHECKING:
     from spinekit.case import DynamicSeries, Roi
+    from spinekit.diagnosis.conformal import Conformal
     from spinekit.diagnosis.unlike import Likeness
 
-__all__ = ["COVERAGE", "NOTICE", "diagnose", "numbers_of"]
+__all__ = ["COVERAGE", "NOTICE", "diagnose", "judge_crop", "numbers_of"]
 
 COVERAGE = 0.9
 NOTICE = "not a diagnosis; simulated training data"
@@ -77,7 +78,19 @@ def diagnose(
     """
     opened = model if isinstance(model, DiagnosisModel) else open_model(model)
     crop = lesion_crop(series, roi, n_baseline)
-    likeness = opened.judgement.familiar.compare(crop)
+    return judge_crop(opened, crop, override=override, clinical=clinical, coverage=coverage)
+
+
+def judge_crop(
+    model: DiagnosisModel,
+    crop: LesionCrop,
+    *,
+    override: bool = False,
+    clinical: Mapping[str, Any] | None = None,
+    coverage: float = COVERAGE,
+) -> Diagnosis:
+    """Do the same for a lesion that has been cut out; the options are those of `diagnose`."""
+    likeness = model.judgement.familiar.compare(crop)
     warnings = _warnings(crop, likeness, override=override)
     record = {
         "notice": NOTICE,
@@ -88,14 +101,15 @@ def diagnose(
         "region_ml": crop.region_ml,
         "phases_present": crop.present,
         "box_covered": crop.covered,
+        "reference": _reference(model.judgement.conformal),
     }
     if likeness.unlike and not override:
         return Diagnosis(
             dict.fromkeys(CLASSES, math.nan), None, f"The case is unlike the training cases: {likeness.reasons[0]}.",
             (), coverage, (math.nan, math.nan),
-            unlike=likeness.reasons, model_card=opened.card, warnings=warnings, record=record,
+            unlike=likeness.reasons, model_card=model.card, warnings=warnings, record=record,
         )  # fmt: skip
-    return _judged(opened, crop, likeness, clinical, coverage, warnings, record)
+    return _judged(model, crop, likeness, clinical, coverage, warnings, record)
 
 
 def _judged(
@@ -126,7 +140,12 @@ def _judged(
         what = "no class can be ruled out" if remaining else "the case is like neither class of the calibration cases"
         reason = f"At a coverage of {100 * coverage:.0f} % {what} (probability of {CLASSES[1]} {probability:.2f})."
     limits = (float(np.min(spread)), float(np.max(spread)))
-    facts = {"logit": views.logit, "logits_of_views": views.logits.tolist(), "network_probability": float(alone)}
+    facts = {
+        "reference": _reference(conformal),
+        "logit": views.logit,
+        "logits_of_views": views.logits.tolist(),
+        "network_probability": float(alone),
+    }
     return Diagnosis(
         dict(zip(CLASSES, both, strict=True)), remaining[0] if len(remaining) == 1 else None, reason,
         remaining, coverage, (min(limits[0], probability), max(limits[1], probability)),
@@ -134,6 +153,12 @@ def _judged(
         given_by="network" if clinical is None else "combined",
         model_card=model.card, warnings=warnings, record=record | facts,
     )  # fmt: skip
+
+
+def _reference(conformal: Conformal) -> dict[str, list[float]]:
+    """Return the probabilities of the last class that calibration cases were given, class by class."""
+    first, last = ([round(score, 4) for score in scores] for scores in conformal.scores)
+    return {conformal.classes[0]: first, conformal.classes[1]: [round(1.0 - score, 4) for score in last]}
 
 
 def numbers_of(crop: LesionCrop, views: Views, clinical: Mapping[str, Any] | None) -> dict[str, float]:

@@ -75,6 +75,11 @@ class CaseFolder:
         return self.root / "features.json"
 
     @property
+    def diagnosis(self) -> Path:
+        """What the classifier says of the lesion, with its model card; never a diagnosis."""
+        return self.root / "diagnosis.json"
+
+    @property
     def journal(self) -> Path:
         """What the reader chose, in order."""
         return self.root / "journal.json"

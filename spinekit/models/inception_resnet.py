@@ -6,7 +6,7 @@ CPU. Normalisation is by groups of channels, so that a case gives the same numbe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -80,7 +80,7 @@ def _conv(inside: int, outside: int, kernel: Any = 1, *, stride: Any = 1) -> nn.
 class Residual(nn.Module):
     """x + scale * up(concat(branches(x))), rectified: the shape (N, C, z, y, x) stays."""
 
-    def __init__(self, channels: int, branches: list[nn.Module], joined: int, scale: float) -> None:
+    def __init__(self, channels: int, branches: Sequence[nn.Module], joined: int, scale: float) -> None:
         super().__init__()
         self.branches = nn.ModuleList(branches)
         self.up = nn.Conv3d(joined, channels, 1)
@@ -95,7 +95,7 @@ class Residual(nn.Module):
 class Reduction(nn.Module):
     """Halve each axis: the branches' channels are joined, (N, C, z, y, x) to (N, sum, z/2, y/2, x/2)."""
 
-    def __init__(self, branches: list[nn.Module]) -> None:
+    def __init__(self, branches: Sequence[nn.Module]) -> None:
         super().__init__()
         self.branches = nn.ModuleList(branches)
 
@@ -149,7 +149,7 @@ class InceptionResNet(nn.Module):
         super().__init__()
         w, scale = config.width, config.residual_scale
         self.stem = nn.Sequential(
-            _conv(config.in_channels, w, 3, stride=(1, 2, 2)),
+            _conv(config.in_channels, w, (1, 3, 3), stride=(1, 2, 2)),  # slices are thick: in the plane first
             _conv(w, w, 3),
             Reduction([nn.MaxPool3d(3, stride=2, padding=1), _conv(w, w, 3, stride=2)]),
             _conv(2 * w, 3 * w),
@@ -187,7 +187,7 @@ class InceptionResNet(nn.Module):
 
 def _mean_in(features: Tensor, region: Tensor) -> Tensor:
     """Return the mean of features (N, C, z, y, x) over a region (N, 1, Z, Y, X), shape (N, C)."""
-    weight = functional.adaptive_avg_pool3d(region, features.shape[2:])  # (N, 1, z, y, x)
+    weight = functional.adaptive_avg_pool3d(region, tuple(features.shape[2:]))  # (N, 1, z, y, x)
     return (features * weight).sum(dim=(2, 3, 4)) / weight.sum(dim=(2, 3, 4)).clamp_min(1e-4)
 
 

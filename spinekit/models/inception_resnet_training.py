@@ -89,7 +89,7 @@ def varied(channels: NDArray[np.float32], names: Sequence[str], how: Variation, 
 
 def _placing(how: Variation, shape: tuple[int, ...]) -> Any:
     """Return MONAI's random turn and shift of a box; what comes in from outside is 0."""
-    from monai.transforms import RandAffine
+    from monai.transforms.spatial.array import RandAffine
 
     turn = np.deg2rad(how.turn_deg)
     shift = (how.shift_mm / 4.0, how.shift_mm / 2.0, how.shift_mm / 2.0)  # in voxels of the box

@@ -12,11 +12,13 @@ from spinekit.workflow.computing import (
     open_maps,
     write_provenance,
 )  # fmt: skip
+from spinekit.workflow.diagnosing import DiagnosedCase, clinical_facts, diagnose_case, open_diagnosis
 from spinekit.workflow.loading import LoadedCase, is_simulated, load_case, open_series, open_settings, open_t2
 from spinekit.workflow.marking import begin_marking, begin_review, open_journal, open_roi, outline_steps, save_roi
 
 __all__ = [
-    "LoadedCase", "begin_marking", "begin_review", "compute_features", "compute_maps", "feature_images", "is_simulated",
-    "load_case", "open_features", "open_journal", "open_maps", "open_roi", "open_series", "open_settings", "open_t2",
+    "DiagnosedCase", "LoadedCase", "begin_marking", "begin_review", "clinical_facts", "compute_features",
+    "compute_maps", "diagnose_case", "feature_images", "is_simulated", "load_case", "open_diagnosis",
+    "open_features", "open_journal", "open_maps", "open_roi", "open_series", "open_settings", "open_t2",
     "outline_steps", "save_roi", "write_provenance",
 ]  # fmt: skip

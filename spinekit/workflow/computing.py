@@ -150,7 +150,7 @@ def write_provenance(case_dir: PathLike) -> dict[str, Any]:
     """Write what made the case: versions, settings, hashes of inputs and of every result."""
     folder = CaseFolder.at(case_dir)
     series = open_series(case_dir)
-    results = [folder.roi, folder.features, folder.journal, *sorted(folder.maps.glob("*.nii.gz"))]
+    results = [folder.roi, folder.features, folder.diagnosis, folder.journal, *sorted(folder.maps.glob("*.nii.gz"))]
     record = {
         "written_utc": datetime.now(UTC).isoformat(timespec="seconds"),
         "origin": open_marker(case_dir)["origin"],

@@ -144,7 +144,8 @@ def _forget_other_results(folder: CaseFolder, series: DynamicSeries, study: Stud
     from spinekit.io.stored import hash_series
 
     seal = folder.series / "series.json"
-    features = [folder.features, folder.features_record, folder.provenance, folder.report, folder.seal]
+    told = [folder.diagnosis, folder.provenance, folder.report, folder.seal]
+    features = [folder.features, folder.features_record, *told]
     maps = [*features, *sorted(folder.maps.glob("*"))]
     stale = [folder.roi, folder.roi_record, folder.journal, folder.t2, *maps]
     if seal.is_file() and folder.settings.is_file():
@@ -152,9 +153,12 @@ def _forget_other_results(folder: CaseFolder, series: DynamicSeries, study: Stud
         before = settings_from(json.loads(folder.settings.read_text(encoding="utf-8")))
         if same_series and before == study:
             return
-        if same_series and replace(before, radiomics=study.radiomics) == study:
+        before_it = replace(before, diagnosis=study.diagnosis)
+        if same_series and before_it == study:
+            stale = told
+        elif same_series and replace(before_it, radiomics=study.radiomics) == study:
             stale = features
-        elif same_series and replace(before, radiomics=study.radiomics, kinetics=study.kinetics) == study:
+        elif same_series and replace(before_it, radiomics=study.radiomics, kinetics=study.kinetics) == study:
             stale = maps if before.kinetics.n_baseline == study.kinetics.n_baseline else stale
     for path in stale:
         path.unlink(missing_ok=True)
