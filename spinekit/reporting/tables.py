@@ -12,10 +12,13 @@ import pandas as pd
 from spinekit.quantities import CURVE_TYPES, QUANTITIES
 
 if TYPE_CHECKING:
-    from spinekit.case import DynamicSeries, ParameterMaps, Roi
+    from spinekit.case import Diagnosis, DynamicSeries, ParameterMaps, Roi
     from spinekit.viewmodels.journal import Journal
 
 __all__ = [
+    "card_table",
+    "diagnosis_table",
+    "explanation_table",
     "feature_table",
     "journal_table",
     "map_statistics",
@@ -151,6 +154,50 @@ def undefined_table(maps: ParameterMaps) -> pd.DataFrame:
         if count
     ]
     none = [{"map": "all", "reason": "every voxel is defined", "voxels": 0}]
+    return _by("map", pd.DataFrame(rows or none))
+
+
+def diagnosis_table(told: Diagnosis) -> pd.DataFrame:
+    """Return what the classifier says of a lesion, and why it says nothing where it abstains."""
+    rows = [(f"probability of {name}", _or_reason(p, told.reason)) for name, p in told.probabilities.items()]
+    rows += [
+        ("range over views", _or_reason(told.interval[0], "") + " to " + _or_reason(told.interval[1], "")),
+        ("cannot be ruled out", ", ".join(told.label_set) or "none"),
+        ("at a coverage of", f"{100 * told.coverage:.0f} % of cases like the simulated calibration cases"),
+        ("statement", told.label or f"none. {told.reason}"),
+        ("given by", f"{told.given_by} model"),
+    ]
+    if "distance" in told.record:
+        far = f"{told.record['distance']:.2f}; unlike above {told.record['distance_limit']:.2f}"
+        rows.append(("distance to the training cases", far))
+    return _facts(rows)
+
+
+def _or_reason(value: float, reason: str) -> str:
+    return f"{value:.3f}" if np.isfinite(value) else f"undefined{': ' if reason else ''}{reason}"
+
+
+def card_table(card: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the card of a model, one line per fact."""
+    order = ("warning", "kind", "training", "metrics", "config", "sha256")
+    return record_table({key: card[key] for key in order if key in card})
+
+
+def explanation_table(tested: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return the two tests of each map of evidence, as they are kept in ``diagnosis.json``."""
+    rows = [
+        {
+            "map": each["method"],
+            "faithful": "yes" if each["faithful"] else f"not faithful: {'; '.join(each['reasons'])}",
+            "logit falls by": f"{each['fall']:.3f}",
+            "by chance": f"{each['fall_random']:.3f}",
+            "like random weights": "constant map"
+            if each["alike_random_weights"] is None
+            else f"{each['alike_random_weights']:.2f}",
+        }
+        for each in tested
+    ]
+    none = [{"map": "none", "faithful": "The case was not put to the model."}]
     return _by("map", pd.DataFrame(rows or none))
 
 

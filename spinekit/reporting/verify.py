@@ -15,7 +15,7 @@ from spinekit.reporting.differences import Difference
 
 __all__ = ["Verification", "verify_case"]
 
-STEPS = ("records and hashes", "sources", "region", "maps", "features", "report")
+STEPS = ("records and hashes", "sources", "region", "maps", "features", "diagnosis", "report")
 
 
 @dataclass(frozen=True)

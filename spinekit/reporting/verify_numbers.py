@@ -78,6 +78,16 @@ def _cells(table: Any) -> dict[str, dict[str, Any]]:
     return {str(i): {str(c): table.at[i, c] for c in table.columns} for i in table.index}
 
 
+def diagnosis(folder: CaseFolder, again: CaseFolder, notes: list[str]) -> Iterator[Difference]:
+    """Put the lesion to the classifier again and compare what it says, to the bit."""
+    if not folder.diagnosis.is_file():
+        notes.append("the case has no diagnosis.json")
+        return
+    kept = read_json(folder.diagnosis)
+    workflow.diagnose_case(again.root, clinical=kept.get("clinical"))
+    yield from named("diagnosis.json", differing_leaves(kept, read_json(again.diagnosis)))
+
+
 def report(folder: CaseFolder, again: CaseFolder, notes: list[str]) -> Iterator[Difference]:
     """Write the tables of the report again and look for each of their lines in it."""
     from spinekit.reporting import tables
@@ -104,6 +114,8 @@ def report(folder: CaseFolder, again: CaseFolder, notes: list[str]) -> Iterator[
         "settings": tables.settings_table(provenance["settings"]),
         "choices": tables.journal_table(workflow.open_journal(folder.root)),
     }
+    if again.diagnosis.is_file():
+        shown["diagnosis"] = tables.diagnosis_table(workflow.open_diagnosis(again.root))
     for subject, table in shown.items():
         for row in rows_of(table.to_html()):
             if row not in page:
@@ -125,5 +137,6 @@ STEPS: dict[str, Callable[[CaseFolder, CaseFolder, list[str]], Iterator[Differen
     "region": region,
     "maps": maps,
     "features": features,
+    "diagnosis": diagnosis,
     "report": report,
 }

@@ -38,6 +38,18 @@ class DiagnosedCase:
     crop: LesionCrop | None
     explanations: tuple[Explanation, ...]
 
+    @property
+    def tested(self) -> list[dict[str, Any]]:
+        """The tests of each explanation, as they are written."""
+        return [
+            {
+                "method": e.method, "faithful": e.faithful, "stamp": e.stamp, "reasons": list(e.reasons),
+                "fall": e.fall, "fall_random": e.fall_random,
+                "alike_random_weights": e.alike_random_weights if math.isfinite(e.alike_random_weights) else None,
+            }
+            for e in self.explanations
+        ]  # fmt: skip
+
 
 def clinical_facts(text: str) -> dict[str, str] | None:
     """Return clinical facts written as ``"age_years=61,sex=F"``; None if the text is empty.
@@ -113,13 +125,6 @@ def _explained(model: Any, crop: LesionCrop, told: Diagnosis) -> tuple[Explanati
 
 def _write(case_dir: PathLike, done: DiagnosedCase, clinical: Mapping[str, Any] | None) -> None:
     told = done.diagnosis
-    tested = [
-        {
-            "method": e.method, "faithful": e.faithful, "stamp": e.stamp, "reasons": e.reasons, "fall": e.fall,
-            "fall_random": e.fall_random, "alike_random_weights": e.alike_random_weights,
-        }
-        for e in done.explanations
-    ]  # fmt: skip
     record = {
         "notice": "not a diagnosis; simulated training data",
         "label": told.label,
@@ -131,7 +136,7 @@ def _write(case_dir: PathLike, done: DiagnosedCase, clinical: Mapping[str, Any] 
         "given_by": told.given_by,
         "clinical": clinical,
         "unlike": told.unlike,
-        "explanations": tested,
+        "explanations": done.tested,
         "embedding": told.embedding,
         "warnings": told.warnings,
         "model_card": told.model_card,
