@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import json
 import os
 import platform
 import re
@@ -125,24 +127,43 @@ def _kernelspec() -> Finding:
     )  # fmt: skip
 
 
-def _labextension(name: str, label: str) -> Callable[[], Finding]:
+def _disabled() -> dict[str, Path]:
+    """Return the JupyterLab extensions that a configuration switches off, with the file that says so."""
+    from jupyter_core.paths import jupyter_config_path
+
+    found: dict[str, Path] = {}
+    for folder in jupyter_config_path():
+        file = Path(folder) / "labconfig" / "page_config.json"
+        if not file.is_file():
+            continue
+        listed = json.loads(file.read_text(encoding="utf-8")).get("disabledExtensions", {})
+        names = [name for name, off in listed.items() if off] if isinstance(listed, dict) else list(listed)
+        found.update({name.partition(":")[0]: file for name in names if name.partition(":")[0] not in found})
+    return found
+
+
+def _labextension(name: str, label: str, package: str) -> Callable[[], Finding]:
+    """Check that JupyterLab finds an extension, and that nobody has switched it off."""
+
     def check() -> Finding:
-        for root in (sys.prefix, os.path.expanduser("~/.local"), "/usr/local", "/usr"):
-            if (Path(root) / "share" / "jupyter" / "labextensions" / name / "package.json").is_file():
-                return Finding(label, "ok", "its JupyterLab extension is installed; works with no network")
-        return Finding(
-            label, "bad", "its JupyterLab extension is absent", "run 'make setup' again, then reload JupyterLab"
-        )
+        from jupyter_core.paths import jupyter_path
+
+        if not any((Path(root) / name / "package.json").is_file() for root in jupyter_path("labextensions")):
+            cure = f"run 'pip install --force-reinstall {package}', then reload JupyterLab"
+            return Finding(label, "bad", f"its JupyterLab extension '{name}' is absent", cure)
+        off = _disabled()
+        if name in off:
+            text = f"its JupyterLab extension '{name}' is switched off in {off[name].name}"
+            return Finding(label, "bad", text, f"run 'jupyter labextension enable {name}', then reload JupyterLab")
+        return Finding(label, "ok", "its JupyterLab extension is installed; works with no network")
 
     return check
 
 
 def _ipyniivue() -> Finding:
-    import ipyniivue
-
-    folder = Path(ipyniivue.__file__).parent / "static"
-    scripts = list(folder.glob("*.js"))
-    if scripts:
+    spec = importlib.util.find_spec("ipyniivue")
+    where = None if spec is None or spec.origin is None else Path(spec.origin).parent / "static"
+    if where is not None and any(where.glob("*.js")):
         return Finding(
             "viewer ipyniivue", "ok", f"{metadata.version('ipyniivue')}, its script is local; no network needed"
         )
@@ -150,11 +171,15 @@ def _ipyniivue() -> Finding:
 
 
 def _itkwidgets() -> Finding:
-    return Finding(
-        "viewer itkwidgets", "note",
-        f"{metadata.version('itkwidgets')} fetches its viewer from the internet when view() is called",
-        "use it only where there is a network; the notebooks do not need it",
-    )  # fmt: skip
+    from spinekit.labextension import CURE, listed_files, shipped_folder, state
+
+    served = state()
+    if served.complete:
+        n = len(listed_files(shipped_folder()))
+        text = f"{metadata.version('itkwidgets')}, {n} of {n} files of its viewer are served here; no network needed"
+        return Finding("viewer itkwidgets", "ok", text)
+    shown = "; ".join(served.faults[:2]) + (f"; {len(served.faults) - 2} more" if len(served.faults) > 2 else "")
+    return Finding("viewer itkwidgets", "bad", f"the 3-D view would ask the internet: {shown}", CURE)
 
 
 def _memory() -> Finding:
@@ -188,7 +213,9 @@ CHECKS: tuple[tuple[str, Callable[[], Finding]], ...] = (
     ("compiled kernels", _kernels),
     ("notebook kernel", _kernelspec),
     ("notebooks", _notebooks),
-    ("widgets", _labextension("@jupyter-widgets/jupyterlab-manager", "widgets in JupyterLab")),
+    ("widgets", _labextension("@jupyter-widgets/jupyterlab-manager", "widgets in JupyterLab", "jupyterlab_widgets")),
+    ("canvas", _labextension("anywidget", "canvas in JupyterLab", "anywidget")),
+    ("bridge", _labextension("imjoy-jupyterlab-extension", "3-D in JupyterLab", "imjoy-jupyterlab-extension")),
     ("viewer ipyniivue", _ipyniivue),
     ("viewer itkwidgets", _itkwidgets),
     ("memory", _memory),

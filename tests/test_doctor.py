@@ -46,3 +46,23 @@ def test_packages_are_held_against_what_was_asked_for(monkeypatch, asked, bad):
     finding = next(iter(doctor._requirements()))
 
     assert (finding.state == "bad") is bad
+
+
+def test_an_extension_that_is_switched_off_is_bad_and_named(monkeypatch, tmp_path):
+    import jupyter_core.paths as paths
+
+    (tmp_path / "labconfig").mkdir()
+    (tmp_path / "labconfig" / "page_config.json").write_text('{"disabledExtensions": {"anywidget": true, "x": false}}')
+    monkeypatch.setattr(paths, "jupyter_config_path", lambda: [str(tmp_path)])
+
+    off = doctor._labextension("anywidget", "canvas", "anywidget")()
+    on = doctor._labextension("@jupyter-widgets/jupyterlab-manager", "widgets", "jupyterlab_widgets")()
+
+    assert (off.state, on.state) == ("bad", "ok")
+    assert "jupyter labextension enable anywidget" in off.cure
+
+
+def test_an_absent_extension_is_bad_and_named():
+    found = doctor._labextension("no-such-extension", "thing", "a-package")()
+
+    assert (found.state, "a-package" in found.cure) == ("bad", True)

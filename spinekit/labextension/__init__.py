@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,10 +92,10 @@ def install(*, user: bool = False) -> Path:
     Path
         A copy that is already complete is left as it is.
     """
-    from jupyter_core.paths import jupyter_data_dir
+    from jupyter_core import paths
 
-    root = Path(jupyter_data_dir()) if user else Path(sys.prefix) / "share" / "jupyter"
-    target = root / "labextensions" / NAME
+    root = paths.jupyter_data_dir() if user else paths.ENV_JUPYTER_PATH[0]
+    target = Path(root) / "labextensions" / NAME
     if target.is_dir() and not target.is_symlink() and not faults(target):
         return target
     target.parent.mkdir(parents=True, exist_ok=True)

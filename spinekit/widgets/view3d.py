@@ -1,0 +1,185 @@
+"""Image and region in 3-D with itkwidgets, opened only where a live browser has everything that it needs.
+
+After ``itkwidgets.view()`` the kernel waits with every further cell until a browser has drawn the picture. In a batch
+run, without WebGL, or where the viewer's files are absent that would be for ever. So the browser is asked first: a
+small widget reports what it finds, and only its answer calls itkwidgets. Where nothing answers nothing is called.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+import threading
+from typing import Any
+
+import anywidget
+import ipywidgets as w
+import numpy as np
+import traitlets
+
+from spinekit.case import Roi, Volume
+from spinekit.labextension import CURE
+from spinekit.widgets.view3d_scene import Scene, scene_of
+from spinekit.widgets.viewer import unattended
+
+__all__ = ["View3D", "view_3d"]
+
+WAIT_S = 60.0  # after which the notebook goes on, whatever has become of the viewer
+HEIGHT = "460px"
+ASK = """
+const pause = ms => new Promise(done => setTimeout(done, ms));
+async function render({ model, el }) {
+  el.style.display = 'none';
+  const canvas = document.createElement('canvas');
+  const context = canvas.getContext('webgl2');
+  const webgl = context !== null;
+  context?.getExtension('WEBGL_lose_context')?.loseContext();
+  const offline = window.spinekitOffline !== undefined;
+  for (let n = 0; n < 100 && offline && webgl && typeof window.connectPlugin !== 'function'; n++) await pause(200);
+  const imjoy = typeof window.connectPlugin === 'function';
+  window.spinekitPage ??= String(Math.random());
+  model.send({ webgl, offline, imjoy, page: window.spinekitPage });
+}
+export default { render };
+"""
+
+
+class _Question(anywidget.AnyWidget):
+    """Asks the browser that shows it what is there."""
+
+    _esm = ASK
+    asked = traitlets.Bool(True).tag(sync=True)
+
+
+def view_3d(image: Volume, roi: Roi | None = None, *, simulated: bool = False) -> Any:
+    """Show an image with its region in 3-D; a static figure where nobody sits in front of it.
+
+    Parameters
+    ----------
+    image : Volume
+        What is shown, such as ``series.phase(-1)``.
+    roi : Roi, optional
+        Shown as a label; the scene is cut to its surroundings.
+    simulated : bool
+        Stamp the view as simulated.
+
+    Returns
+    -------
+    ipywidgets.Widget or matplotlib.figure.Figure
+        A figure in an unattended run (`spinekit run` sets that). Otherwise a widget that opens the viewer once a
+        browser has answered, and says in words why it did not.
+    """
+    if unattended():
+        from spinekit.plotting import region_within_image
+
+        return region_within_image(image, roi, simulated=simulated)
+    return View3D(scene_of(image, roi), simulated=simulated)
+
+
+class View3D(w.VBox):
+    """Asks the browser, opens the viewer, or says why not; holds no choice of the reader.
+
+    Attributes
+    ----------
+    viewer : itkwidgets viewer or None
+        Once it was opened.
+    failure : Exception or None
+        What opening it raised.
+    """
+
+    def __init__(self, scene: Scene, *, simulated: bool = False) -> None:
+        self.scene = scene
+        self.viewer: Any = None
+        self.failure: Exception | None = None
+        self._page: str | None = None
+        self._stamp = '<b style="color:#b00020">SIMULATED CASE, no patient.</b> ' if simulated else ""
+        self.status = w.HTML(f"{self._stamp}Waiting for the browser to open the 3-D view.")
+        self.place = w.Output()
+        question = _Question()
+        question.on_msg(self._answered)
+        super().__init__([self.status, question, self.place])
+
+    def _answered(self, _: Any, answer: dict[str, Any], __: Any) -> None:
+        if answer["page"] == self._page:
+            return  # the same page shows the widget a second time
+        self._page = answer["page"]
+        lacks = _what_is_lacking(answer)
+        if lacks:
+            self.status.value = f'{self._stamp}<span style="color:#b00020">{lacks}</span>'
+            return
+        try:
+            self._open()
+        except Exception as reason:  # the reader is told, and the notebook goes on
+            self.failure = reason
+            text = html.escape(f"{type(reason).__name__}: {reason}")
+            self.status.value = f'{self._stamp}<span style="color:#b00020">The 3-D viewer failed: {text}</span>'
+
+    def _open(self) -> None:
+        os.environ.setdefault("IMJOY_RPC_CONNECTION", "jupyter")  # it would be guessed, and outside a cell wrongly
+        from itkwidgets import view
+
+        region = " Amber is the region." if self.scene.roi is not None else ""
+        self.status.value = (
+            f"{self._stamp}Turn with the left button, move with the middle, zoom with the wheel; the menu (top left) "
+            f"has planes, opacity and cropping.{region}"
+        )
+        with self.place:
+            self.place.outputs = ()
+            self.viewer = view(**_arguments(self.scene))
+        release = threading.Timer(WAIT_S, _let_cells_run, args=(self.viewer,))
+        release.daemon = True
+        release.start()
+
+
+def _what_is_lacking(answer: dict[str, Any]) -> str:
+    if not answer["webgl"]:
+        return (
+            "This browser offers no WebGL, which the 3-D viewer needs. The figure below shows the region from three "
+            "sides; to turn it, allow hardware acceleration in the browser's settings, or use another browser."
+        )
+    if not answer["offline"]:
+        return f"The files of the 3-D viewer are not served by this JupyterLab: {CURE}."
+    if not answer["imjoy"]:
+        return (
+            "The extension 'imjoy-jupyterlab-extension', which comes with itkwidgets, is not active: run "
+            "'jupyter labextension list' in the environment of JupyterLab, enable it, and reload the page."
+        )
+    return ""
+
+
+def _arguments(scene: Scene) -> dict[str, Any]:
+    """Return what `itkwidgets.view` is called with."""
+    chosen: dict[str, Any] = {
+        "image": _ngff(scene.image.values, scene.image),
+        "ui_collapsed": True,
+        "container_style": {"height": HEIGHT},
+        "cmap": "Grayscale",
+    }
+    if scene.roi is not None and scene.roi.mask.any():
+        chosen["label_image"] = _ngff(scene.roi.mask.astype(np.uint8), scene.image)
+        chosen["label_blend"] = 0.5
+    return chosen
+
+
+def _ngff(values: Any, like: Volume) -> Any:
+    """Return an array (Z, Y, X) as itkwidgets takes it: one resolution, position in LPS mm."""
+    from ngff_zarr import to_multiscales, to_ngff_image
+
+    axes = ("z", "y", "x")
+    image = to_ngff_image(
+        np.ascontiguousarray(values),
+        dims=list(axes),
+        scale=dict(zip(axes, like.geometry.spacing_mm[::-1], strict=True)),
+        translation=dict(zip(axes, like.geometry.origin_mm[::-1], strict=True)),
+        axes_units=dict.fromkeys(axes, "millimeter"),
+    )
+    return to_multiscales(image, scale_factors=[])
+
+
+def _let_cells_run(viewer: Any) -> None:
+    """Let waiting cells run if the viewer has not been drawn by now, as when its page was closed meanwhile."""
+    from itkwidgets import viewer as module
+
+    watcher = module._cell_watcher  # itkwidgets offers no other way to give up waiting
+    if watcher is not None and not watcher.viewer_ready(viewer.name):
+        watcher.update_viewer_status(viewer.name, True)
