@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 import traceback
 
-from spinekit.cli import case, cohort, installation, privacy
+from spinekit.cli import case, cohort, installation, networks, privacy
 from spinekit.cli.app import app
 
-__all__ = ["app", "case", "cohort", "installation", "main", "privacy"]
+__all__ = ["app", "case", "cohort", "installation", "main", "networks", "privacy"]
 
 
 def main() -> None:

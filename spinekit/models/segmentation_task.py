@@ -180,7 +180,7 @@ def _moved(
         angles = rng.uniform(-0.3, 0.3), *rng.uniform(-0.05, 0.05, 2)
         scale = np.exp(rng.uniform(-0.25, 0.25)) * np.exp(rng.uniform(-0.08, 0.08, 3))
         turn = Affine(
-            rotate_params=tuple(angles), scale_params=tuple(scale), padding_mode="border", mode="bilinear",
+            rotate_params=tuple(map(float, angles)), scale_params=tuple(map(float, scale)), padding_mode="border", mode="bilinear",
             image_only=True,
         )  # fmt: skip
         both = turn(both)

@@ -1,0 +1,202 @@
+"""From a table of cases to a trained U-Net with its card: what ``spinekit train segmentation`` does."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinekit.case import DynamicSeries
+from spinekit.errors import InputRefusedError
+from spinekit.geometry import Geometry, require_same_grid
+from spinekit.models.checkpoints import save_network
+from spinekit.models.clicks import CLICK_CHANNELS
+from spinekit.models.examples import CHANNELS, Example, TaughtCase, open_example, write_example
+from spinekit.models.inputs import MAPS
+from spinekit.models.phases import PHASE_TIMES_S
+from spinekit.models.segmentation_task import SegmentationTask, Teaching
+from spinekit.models.segmenting import KIND
+from spinekit.models.training import Plan, Trained, train_network
+from spinekit.models.unet import UNet, UNetConfig
+from spinekit.provenance import hash_json
+
+__all__ = ["TaughtNetwork", "prepare_examples", "read_taught_case", "teach_segmentation"]
+
+Told = Callable[[int, int, str], None]
+PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # it becomes the name of a folder
+EVERY = 8  # without a split column every eighth case is for validation
+
+
+@dataclass(frozen=True)
+class TaughtNetwork:
+    """Where the weights lie, the learning curve, and the training itself."""
+
+    weights: Path
+    trained: Trained
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def teach_segmentation(
+    table: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    plan: Plan,
+    teaching: Teaching | None = None,
+    network: UNetConfig | None = None,
+    command: str = "",
+    until: int | None = None,
+    on_case: Told | None = None,
+    on_step: Callable[[int, int, float], None] | None = None,
+) -> TaughtNetwork:
+    """Train a U-Net on a table of cases; the same folder goes on where a training was stopped.
+
+    Parameters
+    ----------
+    table : path
+        CSV with the columns ``case``, ``series``, ``lesions`` (a mask whose numbers are lesions), ``n_baseline`` and,
+        if wanted, ``split`` ("train" or "validation"). Paths are relative to the table.
+    out : path
+        Folder for the examples, the state, ``curve.csv``, ``unet.safetensors`` and its card.
+    plan : Plan
+        Steps, seed, rates.
+    teaching : Teaching, optional
+        Patches and how they vary.
+    network : UNetConfig, optional
+        The network; the default has Inception-ResNet blocks, attention gates and deep supervision.
+    command : str
+        For the card.
+    until, on_step
+        See `train_network`.
+    on_case : callable, optional
+        Called with (number, total, name) while the examples are computed.
+
+    Returns
+    -------
+    TaughtNetwork
+
+    Raises
+    ------
+    InputRefusedError
+        ``table-invalid``; ``training-stopped``; what reading a case refuses.
+    """
+    teaching = Teaching() if teaching is None else teaching
+    config = UNetConfig(CHANNELS) if network is None else network
+    examples = prepare_examples(table, Path(out) / "examples", on_case=on_case)
+    taught = [example for example, split in examples if split == "train"]
+    judged = [example for example, split in examples if split == "validation"]
+    if not taught or not judged:
+        raise InputRefusedError(
+            "table-invalid",
+            found=f"The table has {len(taught)} cases to train with and {len(judged)} to judge with.",
+            expected="At least one of each.",
+            cause="The column split may name one only, or the table is too short.",
+            cure="Give more cases, or a column split with train and validation.",
+        )
+    data = {
+        "cases": [e.name for e in taught], "validation": [e.name for e in judged],
+        "examples": hash_json([json.loads(_facts_of(Path(out), e)) for e, _ in examples]),
+    }  # fmt: skip
+    task = SegmentationTask(taught, judged, teaching, data=data)
+    task.record["network"] = config.as_dict()
+    trained = train_network(lambda: UNet(config), task, plan, out=out, until=until, on_step=on_step)
+    training = {
+        "command": command, "plan": asdict(plan), "teaching": asdict(teaching), "data": data, "sees": teaching.sees,
+        "channels": channel_names(), "best_step": trained.best_step, "stopped_early": trained.stopped_early,
+    }  # fmt: skip
+    best = next((row for row in trained.curve if row["step"] == trained.best_step), {})
+    file = save_network(
+        Path(out) / f"{KIND}.safetensors", trained.tensors,
+        kind=KIND, config=config.as_dict(), training=training, metrics={"validation": best},
+    )  # fmt: skip
+    return TaughtNetwork(file, trained, data)
+
+
+def prepare_examples(
+    table: str | os.PathLike[str], folder: Path, *, on_case: Told | None = None
+) -> list[tuple[Example, str]]:
+    """Compute what the network sees of each case of a table, once, and return the examples with their split."""
+    rows = _rows(Path(table))
+    found = []
+    for number, row in enumerate(rows, start=1):
+        place = folder / row["case"]
+        if not (place / "example.json").is_file():
+            write_example(read_taught_case(row, Path(table).parent), folder)
+        split = row.get("split") or ("validation" if number % EVERY == 0 else "train")
+        found.append((open_example(place), split))
+        if on_case is not None:
+            on_case(number, len(rows), row["case"])
+    return found
+
+
+def read_taught_case(row: dict[str, str], folder: Path) -> TaughtCase:
+    """Read the series and lesions of one row; ``.npz`` is the compact form of simulated cases."""
+    series_file = folder / row["series"]
+    n_baseline = int(row.get("n_baseline") or 1)
+    if series_file.suffix == ".npz":
+        return _compact(row["case"], series_file, n_baseline)
+    from spinekit.io import read_series, read_volume
+
+    series = read_series(series_file)
+    lesions = read_volume(folder / row["lesions"])
+    require_same_grid(lesions.geometry, series.geometry, names=("lesions", "series"))
+    return TaughtCase(row["case"], series, np.asarray(lesions.values).astype(np.uint8), n_baseline)
+
+
+def channel_names() -> list[str]:
+    """Return the names of the channels, in order."""
+    marks = [f"{t:g}" for t in PHASE_TIMES_S]
+    kinds = [f"map:{m}" for m in MAPS], [f"phase:{m}" for m in marks], [f"present:{m}" for m in marks]
+    return [name for names in (*kinds, CLICK_CHANNELS) for name in names]
+
+
+def _compact(name: str, file: Path, n_baseline: int) -> TaughtCase:
+    with np.load(file, allow_pickle=False) as arrays:
+        facts = json.loads(str(arrays["facts"]))
+        series = DynamicSeries(
+            arrays["signal"].astype(np.float32), arrays["times_s"], Geometry.from_dict(facts["geometry"]), "simulated",
+            record={"simulated": True},
+        )  # fmt: skip
+        return TaughtCase(name, series, arrays["lesions"], n_baseline)
+
+
+def _facts_of(out: Path, example: Example) -> str:
+    return (out / "examples" / example.name / "example.json").read_text(encoding="utf-8")
+
+
+def _rows(table: Path) -> list[dict[str, str]]:
+    if not table.is_file():
+        raise InputRefusedError(
+            "path-missing",
+            found=f"There is no table '{table.name}'.",
+            expected="A CSV file with the columns case, series, lesions, n_baseline.",
+            cause="The path may be misspelt.",
+            cure="Check it, or make simulated cases with spinekit train cases.",
+        )
+    with open(table, encoding="utf-8-sig", newline="") as stream:
+        rows = [{k.strip(): (v or "").strip() for k, v in row.items() if k} for row in csv.DictReader(stream)]
+    names = [row.get("case", "") for row in rows]
+    if not rows or not all({"case", "series", "lesions"} <= row.keys() for row in rows) or len(set(names)) < len(names):
+        raise InputRefusedError(
+            "table-invalid",
+            found=f"'{table.name}' has {len(rows)} rows and the columns {', '.join(rows[0]) if rows else 'none'}.",
+            expected="The columns case, series and lesions, and a name of its own for each case.",
+            cause="A column may be misspelt, or a case stands twice.",
+            cure="Correct the table.",
+        )
+    for name in names:
+        if not PLAIN_NAME.fullmatch(name):
+            raise InputRefusedError(
+                "case-name-unsafe",
+                found=f"A case is called {name!r}.",
+                expected="Up to 64 letters, digits, '-' and '_', beginning with a letter or digit.",
+                cause="A patient's name or a path may stand in the column case.",
+                cure="Give each case a pseudonym.",
+            )
+    return rows
