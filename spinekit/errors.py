@@ -89,6 +89,10 @@ CODES: Mapping[str, str] = MappingProxyType(
         "model-shape": "the weights do not fit the network",
         "model-other": "the network does another job, or sees other channels",
         "training-stopped": "a training cannot go on as asked",
+        # models of a study
+        "site-unseen": "a site was not among the training rows",
+        "site-confounded": "site and class go together",
+        "model-not-linear": "only a logistic regression can be written down as a formula",
         # settings, journal, runs
         "settings-invalid": "a settings file cannot be read or has a wrong value",
         "settings-unknown-key": "a settings file has a key that spinekit does not know",

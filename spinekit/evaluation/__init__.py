@@ -13,6 +13,7 @@ from spinekit.evaluation.comparison import (
 )
 from spinekit.evaluation.decision_curve import net_benefit
 from spinekit.evaluation.metrics import lesion_wise, overlap_scores, overlap_table, surface_dice
+from spinekit.evaluation.nested import NestedResult, fit_pipeline, nested_cross_validation, permuted_areas
 from spinekit.evaluation.roc import area_under_curve, at_threshold, roc_band, roc_curve, youden_threshold
 from spinekit.evaluation.splits import NestedSplit, nested_splits
 
@@ -21,6 +22,7 @@ __all__ = [
     "AucEstimate",
     "Calibration",
     "Interval",
+    "NestedResult",
     "NestedSplit",
     "area_under_curve",
     "at_threshold",
@@ -28,12 +30,15 @@ __all__ = [
     "calibration",
     "delong_auc",
     "delong_test",
+    "fit_pipeline",
     "lesion_wise",
+    "nested_cross_validation",
     "nested_splits",
     "net_benefit",
     "overlap_scores",
     "overlap_table",
     "paired_bootstrap",
+    "permuted_areas",
     "reclassification",
     "roc_band",
     "roc_curve",

@@ -77,7 +77,7 @@ def area_under_curve(labels: Any, scores: Any) -> float:
     truth, score = labels_and_scores(labels, scores)
     cases = np.count_nonzero(truth)
     ranks = float(stats.rankdata(score)[truth].sum())
-    return (ranks - cases * (cases + 1) / 2) / (cases * (truth.size - cases))
+    return float((ranks - cases * (cases + 1) / 2) / (cases * (truth.size - cases)))
 
 
 def roc_band(
