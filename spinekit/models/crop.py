@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CROP_SIZE", "CROP_SPACING_MM", "LesionCrop", "around", "lesion_crop"]
 
-CROP_SIZE = (40, 40, 16)  # voxels along x, y, z: 80 x 80 x 64 mm, the largest lesion with two centimetres about it
+CROP_SIZE = (32, 32, 14)  # voxels along x, y, z: 64 x 64 x 56 mm, a lesion of 4 cm with a centimetre about it
 CROP_SPACING_MM = (2.0, 2.0, 4.0)
 MARGIN_MM = 8.0  # seen by the maps and by smoothing, beyond the box
 
@@ -90,7 +90,7 @@ def lesion_crop(series: DynamicSeries, roi: Roi, n_baseline: int = 1) -> LesionC
     >>> case = simulate_case(1, size=(48, 48, 6))
     >>> crop = lesion_crop(case.series, case.lesion, case.n_baseline)
     >>> crop.channels.shape, crop.names[-1]
-    ((25, 16, 40, 40), 'region')
+    ((25, 14, 32, 32), 'region')
     """
     require_same_grid(roi.geometry, series.geometry, names=("ROI", "series"))
     _require_voxels(roi)

@@ -134,13 +134,13 @@ def _reduction(inside: int, outside: int) -> Reduction:
 class InceptionResNet(nn.Module):
     """Classifier of lesion crops.
 
-    Shapes for the default crop of 16 x 40 x 40 voxels and width w: stem (w, 16, 20, 20) and (2w, 8, 10, 10),
-    A (3w, 8, 10, 10), B (4w, 4, 5, 5), C (5w, 2, 3, 3).
+    Shapes for the crop of 14 x 32 x 32 voxels and width w: stem (w, 14, 16, 16) and (2w, 7, 8, 8),
+    A (3w, 7, 8, 8), B (4w, 4, 4, 4), C (5w, 2, 2, 2).
 
     Examples
     --------
     >>> net = build_inception_resnet(InceptionResNetConfig(width=8, blocks=(1, 1, 1))).eval()
-    >>> verdict = net(torch.zeros(2, 25, 16, 40, 40))
+    >>> verdict = net(torch.zeros(2, 25, 14, 32, 32))
     >>> tuple(verdict.embedding.shape), tuple(verdict.logit.shape)
     ((2, 32), (2,))
     """
@@ -150,7 +150,7 @@ class InceptionResNet(nn.Module):
         w, scale = config.width, config.residual_scale
         self.stem = nn.Sequential(
             _conv(config.in_channels, w, (1, 3, 3), stride=(1, 2, 2)),  # slices are thick: in the plane first
-            _conv(w, w, 3),
+            _conv(w, w, (3, 1, 1)),
             Reduction([nn.MaxPool3d(3, stride=2, padding=1), _conv(w, w, 3, stride=2)]),
             _conv(2 * w, 3 * w),
         )
