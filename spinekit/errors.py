@@ -71,6 +71,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "seed-undefined": "a seed lies where the image has no usable value",
         "seed-missing": "no seed was given",
         "nothing-selected": "a reader has to choose something first",
+        "lesion-not-found": "the network proposes no lesion",
         "growth-failed": "region growing found nothing at the seed",
         "slab-too-thin": "fewer than three slices: no 3-D growing, no 3-D features",
         # computing

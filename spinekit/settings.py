@@ -16,8 +16,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 from spinekit.errors import InputRefusedError
 
 __all__ = [
-    "Classifier", "Growing", "Kinetics", "Radiomics", "Reading", "Study", "read_settings", "settings_from",
-    "with_baseline",
+    "Classifier", "Growing", "Kinetics", "Radiomics", "Reading", "Segmenting", "Study", "read_settings",
+    "settings_from", "with_baseline",
 ]  # fmt: skip
 
 
@@ -65,6 +65,15 @@ class Radiomics:
     bin_width: float = 0.0
     bin_count: int = 32
     resample_mm: float = 0.0  # 0 = the images' own grid
+    interpolation: str = ""  # empty = the path's own
+    aggregation: str = "3D_avg"  # "2_5D_avg" and "2D_avg" look within slices
+    log_sigma_mm: tuple[float, ...] = ()  # widths of Laplacian-of-Gaussian filters
+    wavelet: str = ""  # such as "coif1"
+    round_intensities: bool = False  # "ibsi" only, as are the next two
+    resegment_range: tuple[float, ...] = ()  # lowest and highest intensity
+    resegment_sigma: float = 0.0  # 0 = outliers stay
+    normalisation: str = "none"  # of phases: "z_score", "n4" or "n4+z_score"; maps have units of their own
+    reference_file: str = ""  # mask of the tissue that z-scores refer to
     images: tuple[str, ...] = ("relative_enhancement_peak", "wash_in_slope", "wash_out_slope", "phase_peak")
 
 
@@ -78,6 +87,14 @@ class Classifier:
 
 
 @dataclass(frozen=True)
+class Segmenting:
+    """The U-Net that segments: research only."""
+
+    model: str = ""  # weights of spinekit train segmentation; empty takes the demonstration weights
+    mirror: bool = False  # average over mirrored copies: four times the work
+
+
+@dataclass(frozen=True)
 class Study:
     """All sections."""
 
@@ -85,6 +102,7 @@ class Study:
     kinetics: Kinetics = field(default_factory=Kinetics)
     growing: Growing = field(default_factory=Growing)
     radiomics: Radiomics = field(default_factory=Radiomics)
+    segmentation: Segmenting = field(default_factory=Segmenting)
     diagnosis: Classifier = field(default_factory=Classifier)
 
     def as_dict(self) -> dict[str, dict[str, Any]]:

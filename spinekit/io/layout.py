@@ -70,9 +70,28 @@ class CaseFolder:
         return self.root / "features.csv"
 
     @property
+    def feature_curves(self) -> Path:
+        """Features of every phase, one row per phase and feature."""
+        return self.root / "feature_curves.csv"
+
+    @property
     def features_record(self) -> Path:
         """Settings and warnings of the feature table."""
         return self.root / "features.json"
+
+    @property
+    def segmentation(self) -> Path:
+        """What the U-Net found: the number of the lesion in each voxel."""
+        return self.root / "segmentation.nii.gz"
+
+    def segmentation_map(self, name: str) -> Path:
+        """Path of the network's ``"probability"`` or ``"doubt"`` (its uncertainty)."""
+        return self.root / f"segmentation_{name}.nii.gz"
+
+    @property
+    def segmentation_record(self) -> Path:
+        """Settings, warnings and model card of the segmentation."""
+        return self.root / "segmentation.json"
 
     @property
     def diagnosis(self) -> Path:

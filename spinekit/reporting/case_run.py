@@ -42,6 +42,7 @@ class CaseRequest:
     reader: str = ""
     settings_file: Path | None = None
     n_baseline: int | None = None
+    auto: bool = False  # the U-Net proposes the region
     check_setup: bool = True  # begin with notebook 00; a cohort checks the installation once, not per case
 
 
@@ -69,14 +70,14 @@ def check_request(request: CaseRequest) -> None:
     if not simulated and not Path(request.source).exists():
         raise _absent(Path(request.source))
     files = (request.roi_file, request.outline_file, request.journal_file)
-    ways = [bool(request.seeds), *(path is not None for path in files)]
+    ways = [bool(request.seeds), request.auto, *(path is not None for path in files)]
     if sum(ways) > 1 or (not any(ways) and not simulated):
         raise InputRefusedError(
             "seed-missing" if not any(ways) else "choice-unknown",
             found=f"{sum(ways)} ways to the region were given.",
-            expected="Exactly one of --seed, --roi, --outline and --journal.",
-            cause="A lesion has to be marked by a reader; nothing is guessed.",
-            cure="Give --seed I,J,K with a voxel inside the lesion, or mark it in notebook 02.",
+            expected="Exactly one of --seed, --roi, --outline, --journal and --auto.",
+            cause="A lesion has to be marked; nothing is guessed unless --auto asks the network for a proposal.",
+            cure="Give --seed I,J,K with a voxel inside the lesion, --auto, or mark it in notebook 02.",
         )
 
 
@@ -112,7 +113,8 @@ def notebook_parameters(request: CaseRequest) -> dict[str, dict[str, Any]]:
         "journal_file": _absolute(request.journal_file),
         "reader": reader,
         "use_suggested_seed": simulated
-        and not (request.seeds or request.roi_file or request.outline_file or request.journal_file),
+        and not (request.seeds or request.roi_file or request.outline_file or request.journal_file or request.auto),
+        "auto": request.auto,
     }
     review = {"journal_file": mark["journal_file"], "reader": reader, "accept": True, "reason": UNATTENDED}
     own = {"01_load_case": load, "02_mark_lesion": mark, "03_review_roi": review}

@@ -31,6 +31,7 @@ def begin_marking(
     journal_file: PathLike = "",
     reader: str = "",
     use_suggested_seed: bool = False,
+    auto: bool = False,
 ) -> SeedSelection:
     """Return the selection of a case, with presets already made in it.
 
@@ -48,17 +49,20 @@ def begin_marking(
         Choices to replay.
     use_suggested_seed : bool
         Simulated cases only: begin with the seed that the simulator knows.
+    auto : bool
+        Take the region that the U-Net proposes; the journal keeps its voxels.
 
     Raises
     ------
     InputRefusedError
-        ``choice-unknown`` if several of seeds, `roi_file`, `outline_file` and `journal_file` are given; what reading,
-        placing and replaying refuse.
+        ``choice-unknown`` if several of seeds, `roi_file`, `outline_file`, `journal_file` and `auto` are given;
+        ``lesion-not-found``; what reading, placing and replaying refuse.
     """
     from spinekit.io import read_roi
 
     series, study = open_series(case_dir), open_settings(case_dir)
     ways = {"seeds": seeds, "roi_file": roi_file, "outline_file": outline_file, "journal_file": journal_file}
+    ways["auto"] = "auto" if auto else ""
     given = [name for name, value in ways.items() if value]
     if len(given) > 1:
         raise InputRefusedError(
@@ -77,6 +81,11 @@ def begin_marking(
         selection.outline(read_roi(outline_file, name="outline"), expand=expand)
     elif seeds:
         selection.place(_voxels(seeds, "seeds"), _voxels(background, "background"))
+    elif auto:
+        from spinekit.workflow.segmenting import propose_region
+
+        proposed, network = propose_region(series, study)
+        selection.take(proposed, source=network)
     elif use_suggested_seed:
         suggested = open_marker(case_dir)["suggested_seed_ijk"]
         if suggested is None:
