@@ -61,6 +61,9 @@ class Server:
             for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR",
                          "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
         }  # fmt: skip
+        quiet = Path(folders["JUPYTERLAB_SETTINGS_DIR"]) / "@jupyterlab" / "apputils-extension"
+        quiet.mkdir(parents=True)
+        (quiet / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')  # no question over the page
         self.log = (root / "server.log").open("w")
         self.process = subprocess.Popen(
             [
@@ -223,7 +226,9 @@ class Lab:
         """Write a notebook of the given code cells."""
         self._opened += 1
         path = self.server.notebooks / f"{self._opened:02d}_cells.ipynb"
-        nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(s) for s in sources]), path)
+        kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+        cells = [nbformat.v4.new_code_cell(s) for s in sources]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
         return path
 
     def open(
@@ -254,13 +259,11 @@ class Lab:
 
 
 @contextlib.contextmanager
-def browser_with(flags: tuple[str, ...]) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=[*FLAGS, *flags])
-        yield browser
-        browser.close()
+def browser_with(playwright: Any, flags: tuple[str, ...]) -> Iterator[Any]:
+    """Chromium with further flags."""
+    opened = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=[*FLAGS, *flags])
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")
@@ -278,10 +281,26 @@ def lab_server(_chromium, tmp_path_factory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def browser(_chromium) -> Iterator[Any]:
+def playwright(_chromium) -> Iterator[Any]:
+    """What drives the browsers; only one may run in a process."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="session")
+def browser(playwright) -> Iterator[Any]:
     """Chromium with WebGL in software."""
-    with browser_with(WEBGL) as opened:
+    with browser_with(playwright, WEBGL) as opened:
         yield opened
+
+
+@pytest.fixture
+def lab_without_webgl(lab_server, playwright) -> Iterator[Lab]:
+    """The same server, in a browser that has no WebGL."""
+    with browser_with(playwright, NO_WEBGL) as opened:
+        yield Lab(lab_server, opened)
 
 
 @pytest.fixture(scope="session")
