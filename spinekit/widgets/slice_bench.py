@@ -193,7 +193,7 @@ class SliceBench(anywidget.AnyWidget):
     def mask_after(self, name: str, mask: Any, buffers: Any) -> Any:
         """Return a mask (Z, Y, X) after a stroke on an image: runs that were added, runs that were taken away."""
         canvas = self.images[name].canvas
-        flat = np.ascontiguousarray(canvas.to_viewer(np.asarray(mask, dtype=bool))).ravel()
+        flat = np.array(canvas.to_viewer(np.asarray(mask, dtype=bool)), order="C").ravel()  # ours to change
         for runs, value in zip(buffers, (True, False), strict=True):
             for start, length in np.frombuffer(runs, dtype=np.uint32).reshape(-1, 2):
                 if int(start) + int(length) > flat.size:

@@ -117,7 +117,8 @@ class Bench {
     }
     this.bar = toolBar(this, first);
     this.side = element("div", { class: "sk-side" });
-    this.root.append(this.bar.view, element("div", { class: "sk-body" }, this.field, this.side));
+    this.foot = element("div", { class: "sk-foot" });
+    this.root.append(this.bar.view, element("div", { class: "sk-body" }, element("div", {}, this.field, this.foot), this.side));
     this.panel = null;
     if (this.store.panel) this.showPanel();
     if (this.store.curve) this.showCurve();
@@ -130,6 +131,7 @@ class Bench {
     if (!this.panel || this.panel.kind !== said.kind) {
       this.panel = PANELS[said.kind](this);
       this.side.replaceChildren(this.panel.view);
+      this.foot.replaceChildren(this.panel.keys);
       this.bar.offer(said.tools);
       this.choose(said.tools.includes(said.first_tool) ? said.first_tool : said.tools[0]);
     }

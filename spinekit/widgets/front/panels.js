@@ -8,7 +8,7 @@ function hasWebGL() {
   return Boolean(context);
 }
 
-const keyed = (...pairs) => element("dl", { class: "sk-keys" }, ...pairs.flatMap(([keys, does]) => [element("dt", {}, ...keys.map((k) => element("kbd", {}, k))), element("dd", {}, does)]));
+const keyed = (...pairs) => element("div", { class: "sk-keys", "aria-label": "keyboard and mouse" }, ...pairs.map(([keys, does]) => element("span", { class: "sk-key" }, ...keys.map((k) => element("kbd", {}, k)), does)));
 const block = (title, ...children) => element("section", { class: "sk-block" }, ...(title ? [element("h4", {}, title)] : []), ...children);
 const SHORTCUTS = [[["↑", "↓", "wheel"], "slice"], [["←", "→"], "phase"], [["E"], "enhancement"], [["right drag"], "window"], [["W"], "window for the region"], [["Ctrl + wheel"], "zoom"], [["1", "…", "0"], "one plane, all"], [["H"], "hide the region"], [["Z"], "undo"], [["Y"], "redo"]];
 
@@ -53,8 +53,7 @@ function curveBlock() {
 
 function lookPanel(bench) {
   const top = head(bench), { curve, view } = curveBlock();
-  const keys = element("details", { class: "sk-block", open: true }, element("summary", {}, "Keyboard and mouse"), keyed([["drag"], "crosshair"], ...SHORTCUTS.slice(0, 7)));
-  return { kind: "look", curve, view: element("div", {}, top.view, view, keys), show: (said) => top.show(said) };
+  return { kind: "look", curve, keys: keyed([["drag"], "crosshair"], ...SHORTCUTS.slice(0, 7)), view: element("div", {}, top.view, view), show: (said) => top.show(said) };
 }
 
 function markPanel(bench) {
@@ -68,8 +67,7 @@ function markPanel(bench) {
   const cut = element("input", { type: "checkbox", onchange: () => set("cut_leaks")(cut.checked) });
   const reader = element("input", { type: "text", maxlength: 12, class: "sk-text sk-initials", placeholder: "initials", onchange: () => bench.act("sign", { reader: reader.value }) });
   const growing = block("Growing", element("label", { class: "sk-slider" }, element("span", {}, "Likeness of"), method), tolerance.view, cap.view, radius.view, element("label", { class: "sk-check" }, cut, "cut at a thin neck"));
-  const route = outlineBlock(bench), keys = element("details", { class: "sk-block", open: true }, element("summary", {}, "Keyboard and mouse"),
-    keyed([["S"], "lesion seed"], [["B"], "background seed (or Shift)"], [["L"], "look"], [["Delete"], "remove the last seed"], ...SHORTCUTS));
+  const route = outlineBlock(bench), keys = keyed([["S"], "lesion seed"], [["B"], "background seed (or Shift)"], [["L"], "look"], [["Delete"], "remove the last seed"], ...SHORTCUTS);
   const seedRow = (seed, n) => element("tr", { onclick: () => bench.goTo(bench.panes[0].picture, bench.seeds[n].p) },
     element("td", { class: seed.background ? "sk-back" : "sk-front", title: seed.background ? "background" : "lesion" }, seed.background ? "×" : "+"),
     element("td", {}, seed.ijk.join(", ")), element("td", {}, seed.mm.map((x) => x.toFixed(1)).join(", ")), element("td", {}, seed.value), element("td", {}, seed.curve),
@@ -88,8 +86,8 @@ function markPanel(bench) {
     if (document.activeElement !== reader) reader.value = said.reader;
     route.show(said.outline);
   };
-  const view = element("div", {}, top.view, undo.view, curveView, block("Seeds", none, table), growing, route.view, block("Reader", element("label", { class: "sk-check" }, reader, "for the journal")), keys);
-  return { kind: "mark", curve, view, show, remove: () => bench.seeds.length && bench.act("remove", { number: bench.seeds.length - 1 }) };
+  const view = element("div", {}, top.view, undo.view, curveView, block("Seeds", none, table), growing, route.view, block("Reader", element("label", { class: "sk-check" }, reader, "for the journal")));
+  return { kind: "mark", curve, keys, view, show, remove: () => bench.seeds.length && bench.act("remove", { number: bench.seeds.length - 1 }) };
 }
 
 // The study's route: draw on the sagittal T2, see it on the series, step through panels A to G.
@@ -125,7 +123,7 @@ function reviewPanel(bench) {
   accept.classList.add("sk-accept");
   reject.classList.add("sk-reject");
   const verdict = element("p", { class: "sk-verdict" }), past = element("ol", { class: "sk-past" }), history = element("details", { class: "sk-block" }, element("summary", {}, "What was done"), past);
-  const keys = element("details", { class: "sk-block", open: true }, element("summary", {}, "Keyboard and mouse"), keyed([["P"], "paint"], [["R"], "erase (or Shift)"], [["C"], "outline, filled"], [["[", "]"], "brush"], [["Enter"], "accept"], ...SHORTCUTS));
+  const keys = keyed([["P"], "paint"], [["R"], "erase (or Shift)"], [["C"], "outline, filled"], [["[", "]"], "brush"], [["Enter"], "accept"], ...SHORTCUTS);
   let filled = false;
   const show = (said) => {
     top.show(said);
@@ -138,8 +136,8 @@ function reviewPanel(bench) {
     brush.show(bench.brush_mm);
   };
   const view = element("div", {}, top.view, undo.view, block("Drawing", brush.view), block("Whole region", mm.view, operations),
-    block("Verdict", verdict, element("div", { class: "sk-row" }, reader, reason), element("div", { class: "sk-row" }, accept, reject)), curveView, history, keys);
-  return { kind: "review", curve, view, show, enter: judge("accept"), brushed: () => brush.show(bench.brush_mm) };
+    block("Verdict", verdict, element("div", { class: "sk-row" }, reader, reason), element("div", { class: "sk-row" }, accept, reject)), curveView, history);
+  return { kind: "review", curve, keys, view, show, enter: judge("accept"), brushed: () => brush.show(bench.brush_mm) };
 }
 
 const PANELS = { look: lookPanel, mark: markPanel, review: reviewPanel };
