@@ -5,6 +5,8 @@ Every function takes the case folder, so that any step can be run again on its o
 """
 
 from spinekit.workflow.computing import (
+    check_features,
+    compute_feature_curves,
     compute_features,
     compute_maps,
     feature_images,
@@ -16,10 +18,12 @@ from spinekit.workflow.diagnosing import DiagnosedCase, clinical_facts, diagnose
 from spinekit.workflow.loading import LoadedCase, is_simulated, load_case, open_series, open_settings, open_t2
 from spinekit.workflow.marking import begin_marking, begin_review, open_journal, open_roi, outline_steps, save_roi
 from spinekit.workflow.segmenting import open_segmentation, propose_region, segment_case
+from spinekit.workflow.stability import simulated_measurements, stability_of_case
 
 __all__ = [
-    "DiagnosedCase", "LoadedCase", "begin_marking", "begin_review", "clinical_facts", "compute_features",
-    "compute_maps", "diagnose_case", "feature_images", "is_simulated", "load_case", "open_diagnosis",
-    "open_features", "open_journal", "open_maps", "open_roi", "open_segmentation", "open_series", "open_settings",
-    "open_t2", "outline_steps", "propose_region", "save_roi", "segment_case", "write_provenance",
+    "DiagnosedCase", "LoadedCase", "begin_marking", "begin_review", "check_features", "clinical_facts",
+    "compute_feature_curves", "compute_features", "compute_maps", "diagnose_case", "feature_images", "is_simulated",
+    "load_case", "open_diagnosis", "open_features", "open_journal", "open_maps", "open_roi", "open_segmentation",
+    "open_series", "open_settings", "open_t2", "outline_steps", "propose_region", "save_roi", "segment_case",
+    "simulated_measurements", "stability_of_case", "write_provenance",
 ]  # fmt: skip

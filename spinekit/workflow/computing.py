@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,13 @@ from spinekit.workflow.marking import open_roi
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["compute_features", "compute_maps", "feature_images", "open_features", "open_maps", "write_provenance"]
+    from spinekit.radiomics import Discretisation
+    from spinekit.settings import Radiomics
+
+__all__ = [
+    "binning_of", "check_features", "compute_feature_curves", "compute_features", "compute_maps", "feature_choices",
+    "feature_images", "open_features", "open_maps", "write_provenance",
+]  # fmt: skip
 
 PathLike = str | os.PathLike[str]
 
@@ -101,26 +107,101 @@ def feature_images(
     return chosen
 
 
-def compute_features(case_dir: PathLike) -> pd.DataFrame:
-    """Extract the features of a case with its settings and write ``features.csv``."""
-    from spinekit.radiomics import FixedBinCount, FixedBinWidth, extract_features
+def binning_of(chosen: Radiomics) -> Discretisation:
+    """Return the bins that the settings choose."""
+    from spinekit.radiomics import FixedBinCount, FixedBinWidth
 
-    folder = CaseFolder.at(case_dir)
+    return FixedBinWidth(chosen.bin_width) if chosen.bin_width else FixedBinCount(chosen.bin_count)
+
+
+def feature_choices(chosen: Radiomics) -> dict[str, Any]:
+    """Return the settings as keyword arguments of `spinekit.extract_features`, but for bins and normalisation."""
+    bounds = chosen.resegment_range
+    if len(bounds) not in (0, 2):
+        raise InputRefusedError(
+            "settings-invalid",
+            found=f"radiomics.resegment_range holds {len(bounds)} numbers.",
+            expected="Two, the lowest and the highest intensity, or none.",
+            cause="One of them may have been left out.",
+            cure="Write both, such as [-1000.0, 400.0].",
+        )
+    return {
+        "path": chosen.path,
+        "resample_mm": chosen.resample_mm or None,
+        "interpolation": chosen.interpolation,
+        "aggregation": chosen.aggregation,
+        "log_sigma_mm": chosen.log_sigma_mm,
+        "wavelet": chosen.wavelet,
+        "round_intensities": chosen.round_intensities,
+        "resegment_range": (bounds[0], bounds[1]) if bounds else None,
+        "resegment_sigma": chosen.resegment_sigma or None,
+    }
+
+
+def _normalisation(chosen: Radiomics, images: Iterable[str], series: DynamicSeries) -> dict[str, Any]:
+    """Return how phases are normalised; maps keep their units."""
+    from spinekit.io import read_roi
+
+    if chosen.normalisation == "none":
+        return {}
+    reference = read_roi(chosen.reference_file, on=series.geometry, name="reference") if chosen.reference_file else None
+    phases = {name: chosen.normalisation for name in images if name.startswith("phase_")}
+    return {"normalisation": phases, "reference": reference}
+
+
+def check_features(case_dir: PathLike) -> pd.DataFrame:
+    """Look at the images of a case before features are taken; see `spinekit.radiomics.preflight`."""
+    from spinekit.radiomics import preflight
+
     chosen = open_settings(case_dir).radiomics
     roi = open_roi(case_dir)
     images = feature_images(open_series(case_dir), open_maps(case_dir), roi, chosen.images)
-    binning = FixedBinWidth(chosen.bin_width) if chosen.bin_width else FixedBinCount(chosen.bin_count)
+    return preflight(images, roi, discretisation=binning_of(chosen))
+
+
+def compute_features(case_dir: PathLike) -> pd.DataFrame:
+    """Extract the features of a case with its settings and write ``features.csv``."""
+    from spinekit.radiomics import extract_features
+
+    folder = CaseFolder.at(case_dir)
+    chosen = open_settings(case_dir).radiomics
+    series, roi = open_series(case_dir), open_roi(case_dir)
+    images = feature_images(series, open_maps(case_dir), roi, chosen.images)
     table = extract_features(
         images,
         roi,
-        discretisation=binning,
-        path=chosen.path,
-        resample_mm=chosen.resample_mm or None,
+        discretisation=binning_of(chosen),
         not_finite="exclude",
+        **feature_choices(chosen),
+        **_normalisation(chosen, images, series),
     )
     with write_beside(folder.features) as path:
         table.to_csv(path, float_format="%.17g")
     write_json(folder.features_record, {"settings": vars(chosen), "warnings": list(table.attrs.get("warnings", ()))})
+    return table
+
+
+def compute_feature_curves(case_dir: PathLike) -> pd.DataFrame:
+    """Extract the features of every phase and write ``feature_curves.csv``, one row per phase and feature.
+
+    Filters are left out, as they would make the table eleven times as long; everything else is as the settings say.
+    """
+    from spinekit.radiomics import features_over_time
+
+    folder = CaseFolder.at(case_dir)
+    chosen = replace(open_settings(case_dir).radiomics, log_sigma_mm=(), wavelet="")
+    series, roi = open_series(case_dir), open_roi(case_dir)
+    names = [f"phase_{number:02d}" for number in range(series.n_phases)]
+    table = features_over_time(
+        series,
+        roi,
+        discretisation=binning_of(chosen),
+        not_finite="exclude",
+        **feature_choices(chosen),
+        **_normalisation(chosen, names, series),
+    )
+    with write_beside(folder.feature_curves) as path:
+        table.to_csv(path, index=False, float_format="%.17g")
     return table
 
 
@@ -150,7 +231,8 @@ def write_provenance(case_dir: PathLike) -> dict[str, Any]:
     """Write what made the case: versions, settings, hashes of inputs and of every result."""
     folder = CaseFolder.at(case_dir)
     series = open_series(case_dir)
-    results = [folder.roi, folder.features, folder.diagnosis, folder.journal, *sorted(folder.maps.glob("*.nii.gz"))]
+    tables = [folder.features, folder.feature_curves]
+    results = [folder.roi, *tables, folder.diagnosis, folder.journal, *sorted(folder.maps.glob("*.nii.gz"))]
     record = {
         "written_utc": datetime.now(UTC).isoformat(timespec="seconds"),
         "origin": open_marker(case_dir)["origin"],

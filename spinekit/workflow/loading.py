@@ -145,7 +145,7 @@ def _forget_other_results(folder: CaseFolder, series: DynamicSeries, study: Stud
 
     seal = folder.series / "series.json"
     told = [folder.diagnosis, folder.provenance, folder.report, folder.seal]
-    features = [folder.features, folder.features_record, *told]
+    features = [folder.features, folder.feature_curves, folder.features_record, *told]
     maps = [*features, *sorted(folder.maps.glob("*"))]
     stale = [folder.roi, folder.roi_record, folder.journal, folder.t2, *maps]
     if seal.is_file() and folder.settings.is_file():
