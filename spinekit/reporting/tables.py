@@ -12,7 +12,7 @@ import pandas as pd
 from spinekit.quantities import CURVE_TYPES, QUANTITIES
 
 if TYPE_CHECKING:
-    from spinekit.case import Diagnosis, DynamicSeries, ParameterMaps, Roi
+    from spinekit.case import Diagnosis, DynamicSeries, ParameterMaps, Roi, Segmentation
     from spinekit.viewmodels.journal import Journal
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "quantity_table",
     "record_table",
     "region_table",
+    "segmentation_table",
     "series_table",
     "settings_table",
     "undefined_table",
@@ -175,6 +176,22 @@ def diagnosis_table(told: Diagnosis) -> pd.DataFrame:
 
 def _or_reason(value: float, reason: str) -> str:
     return f"{value:.3f}" if np.isfinite(value) else f"undefined{': ' if reason else ''}{reason}"
+
+
+def segmentation_table(found: Segmentation | None, roi: Roi) -> pd.DataFrame:
+    """Return each lesion that the network found, and how far its answer agrees with the reader's region."""
+    if found is None:
+        return _facts([("lesions found", "none: the network cannot see this case")])
+    lesions = np.asarray(found.lesions.values)
+    rows = [("click", str(found.record["click"] or "none")), ("lesions found", str(int(lesions.max())))]
+    voxel = found.lesions.geometry.voxel_volume_mm3 / 1000.0
+    for number in range(1, int(lesions.max()) + 1):
+        inside = lesions == number
+        sure = float(found.probability.values[inside].mean())
+        rows.append((f"lesion {number}", f"{inside.sum() * voxel:.2f} ml, mean probability {sure:.2f}"))
+    overlap = 2.0 * np.count_nonzero(found.roi.mask & roi.mask) / max(found.roi.n_voxels + roi.n_voxels, 1)
+    rows.append(("Dice with the accepted region (agreement, not accuracy)", f"{overlap:.3f}"))
+    return _facts(rows)
 
 
 def card_table(card: Mapping[str, Any]) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from spinekit.reporting.differences import Difference
 
 __all__ = ["Verification", "verify_case"]
 
-STEPS = ("records and hashes", "sources", "region", "maps", "features", "diagnosis", "report")
+STEPS = ("records and hashes", "sources", "region", "maps", "features", "segmentation", "diagnosis", "report")
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,24 @@ def _cells(table: Any) -> dict[str, dict[str, Any]]:
     return {str(i): {str(c): table.at[i, c] for c in table.columns} for i in table.index}
 
 
+def segmentation(folder: CaseFolder, again: CaseFolder, notes: list[str]) -> Iterator[Difference]:
+    """Let the network segment the case again and compare every voxel, its probability and its doubt."""
+    from spinekit.io import read_volume
+
+    if not folder.segmentation_record.is_file():
+        notes.append("the case has no segmentation.json")
+        return
+    found = workflow.segment_case(again.root)
+    yield from same_record("segmentation.json", folder.segmentation_record, again.segmentation_record)
+    for name in ("", "probability", "doubt"):
+        kept, made = (f.segmentation_map(name) if name else f.segmentation for f in (folder, again))
+        if kept.is_file() != made.is_file():
+            yield Difference(kept.name, "is missing" if found is not None else "could not be made again")
+        elif kept.is_file():
+            values = (np.asarray(read_volume(file).values) for file in (kept, made))
+            yield from differing_values(f"voxels of {kept.name}", *values)
+
+
 def diagnosis(folder: CaseFolder, again: CaseFolder, notes: list[str]) -> Iterator[Difference]:
     """Put the lesion to the classifier again and compare what it says, to the bit."""
     if not folder.diagnosis.is_file():
@@ -114,6 +132,8 @@ def report(folder: CaseFolder, again: CaseFolder, notes: list[str]) -> Iterator[
         "settings": tables.settings_table(provenance["settings"]),
         "choices": tables.journal_table(workflow.open_journal(folder.root)),
     }
+    if again.segmentation_record.is_file():
+        shown["segmentation"] = tables.segmentation_table(workflow.open_segmentation(again.root), roi)
     if again.diagnosis.is_file():
         shown["diagnosis"] = tables.diagnosis_table(workflow.open_diagnosis(again.root))
     for subject, table in shown.items():
@@ -137,6 +157,7 @@ STEPS: dict[str, Callable[[CaseFolder, CaseFolder, list[str]], Iterator[Differen
     "region": region,
     "maps": maps,
     "features": features,
+    "segmentation": segmentation,
     "diagnosis": diagnosis,
     "report": report,
 }

@@ -232,7 +232,14 @@ def write_provenance(case_dir: PathLike) -> dict[str, Any]:
     folder = CaseFolder.at(case_dir)
     series = open_series(case_dir)
     tables = [folder.features, folder.feature_curves]
-    results = [folder.roi, *tables, folder.diagnosis, folder.journal, *sorted(folder.maps.glob("*.nii.gz"))]
+    results = [
+        folder.roi,
+        *tables,
+        folder.segmentation,
+        folder.diagnosis,
+        folder.journal,
+        *sorted(folder.maps.glob("*.nii.gz")),
+    ]
     record = {
         "written_utc": datetime.now(UTC).isoformat(timespec="seconds"),
         "origin": open_marker(case_dir)["origin"],

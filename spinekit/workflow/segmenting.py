@@ -17,7 +17,7 @@ from spinekit.viewmodels import SeedSelection
 from spinekit.workflow.loading import missing_step, open_series, open_settings
 from spinekit.workflow.marking import open_journal
 
-__all__ = ["open_segmentation", "propose_region", "segment_case"]
+__all__ = ["open_segmentation", "propose_region", "segment_case", "segmentation_notes"]
 
 PathLike = str | os.PathLike[str]
 CANNOT_BE_SEEN = ("too-few-phases", "protocol-insufficient", "value-out-of-range")  # by the network
@@ -102,6 +102,14 @@ def open_segmentation(case_dir: PathLike) -> Segmentation | None:
     warnings = tuple(kept["warnings"])
     roi = Roi(lesions.values > 0, lesions.geometry, "lesion", warnings, kept["record"])
     return Segmentation(roi, lesions, probability, doubt, kept["model_card"], warnings, kept["record"])
+
+
+def segmentation_notes(case_dir: PathLike) -> tuple[str, ...]:
+    """Return the warnings of the segmentation as they are kept, also where there is none."""
+    folder = CaseFolder.at(case_dir)
+    if not folder.segmentation_record.is_file():
+        raise missing_step("segmentation", folder.segmentation_record.name, "06")
+    return tuple(json.loads(folder.segmentation_record.read_text(encoding="utf-8"))["warnings"])
 
 
 def _segment(series: DynamicSeries, study: Study, click: tuple[int, int, int] | None) -> Segmentation:
