@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 NOT_A_MEASUREMENT = {"LOCALIZER", "SUBTRACTION", "SUB", "MIP", "MINIP", "PROJECTION IMAGE", "PHASE MAP", "VELOCITY"}
+LARGEST_SCALE = 1e30  # times 65,535 it still fits float32
 MAKERS = ("Siemens", "GE", "Philips", "Canon", "Toshiba", "Hitachi", "Hyperfine")
 
 
@@ -122,11 +123,11 @@ def scale_of(dataset: Any, label: str) -> dict[str, Any]:
         ``slope-zero``.
     """
     slope, intercept = number_of(dataset, "RescaleSlope", 1.0), number_of(dataset, "RescaleIntercept", 0.0)
-    if slope == 0 or not np.isfinite([slope, intercept]).all():
+    if not (1e-30 < abs(slope) < LARGEST_SCALE and abs(intercept) < LARGEST_SCALE):  # also NaN
         raise InputRefusedError(
             "slope-zero",
             found=f"{label} has rescale slope {slope} and intercept {intercept}.",
-            expected="A finite slope other than zero.",
+            expected="A finite slope other than zero, and values that single precision can hold.",
             cause="The header was damaged by a conversion.",
             cure="Export the original series from the archive.",
         )

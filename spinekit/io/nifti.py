@@ -53,6 +53,14 @@ def read_nifti(path: Path, *, reading: Reading) -> NiftiContent:
     header = image.header
     if not hasattr(header, "get_xyzt_units"):
         raise _unsupported(path, f"a {type(image).__name__}", "NIfTI-1 or NIfTI-2")
+    try:
+        return _content(path, image, reading)
+    except (KeyError, ValueError, OverflowError, nibabel.spatialimages.HeaderDataError) as reason:
+        raise _corrupt(path, str(reason)) from reason
+
+
+def _content(path: Path, image: Any, reading: Reading) -> NiftiContent:
+    header = image.header
     shape, kind = image.shape, header.get_data_dtype()
     if len(shape) not in (3, 4) or kind.names is not None or kind.kind == "c" or min(shape) < 1:
         raise _unsupported(path, f"an image of shape {shape} and type {kind}", "a real 3-D or 4-D image")
@@ -75,6 +83,16 @@ def _damaged(path: Path, why: str) -> InputRefusedError:
         expected="A complete NIfTI file.",
         cause="The copy or download was interrupted.",
         cure="Copy the file again and compare its size.",
+    )
+
+
+def _corrupt(path: Path, why: str) -> InputRefusedError:
+    return InputRefusedError(
+        "file-corrupt",
+        found=f"The header of the {shown(path)} holds what no image can have: {without_path(why, path)}.",
+        expected="Codes and numbers that NIfTI knows.",
+        cause="The file was damaged, or another program wrote its own codes.",
+        cure="Convert the original series again.",
     )
 
 

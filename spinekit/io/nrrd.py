@@ -1,4 +1,4 @@
-"""NRRD: Slicer MultiVolume, sequences (.seq.nrrd) and plain volumes. Read with SimpleITK, header checked by us."""
+"""NRRD: Slicer MultiVolume, sequences (.seq.nrrd) and plain volumes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from spinekit.errors import InputRefusedError
 from spinekit.geometry import Geometry
+from spinekit.io.nrrd_data import NrrdError, grid_of, values_of
 from spinekit.io.sources import shown, without_path
 
 __all__ = ["NrrdContent", "read_nrrd"]
@@ -42,31 +43,30 @@ def read_nrrd(path: Path) -> NrrdContent:
     InputRefusedError
         ``file-truncated``, ``file-corrupt``, ``format-unsupported``.
     """
-    import SimpleITK as sitk
-
-    fields = _fields(path)
+    fields, header_bytes = _fields(path)
     try:
-        image = sitk.ReadImage(str(path))
-    except RuntimeError as reason:
-        raise _damaged(path, "the pixels cannot be read") from reason
-    kinds = fields.get("kinds", "").split()
-    values = sitk.GetArrayFromImage(image)
-    if image.GetNumberOfComponentsPerPixel() > 1:
-        if image.GetDimension() != 3 or not ({"list", "vector"} & set(kinds) or "MultiVolume.FrameLabels" in fields):
-            raise _unsupported(path, f"{image.GetNumberOfComponentsPerPixel()} components of kind {kinds}")
-        values = np.moveaxis(values, -1, 0)
-    elif image.GetDimension() == 4:
-        image = image[:, :, :, 0]
-    elif image.GetDimension() != 3:
-        raise _unsupported(path, f"{image.GetDimension()} dimensions")
-    direction = np.asarray(image.GetDirection()).reshape(3, 3)
-    rows = tuple(tuple(r) for r in direction)
-    geometry = Geometry(image.GetSize(), image.GetSpacing(), image.GetOrigin(), rows)
+        geometry = grid_of(_lower(fields))
+        values = values_of(path, _lower(fields), header_bytes)
+    except NrrdError as reason:
+        raise (_damaged if reason.supported else _unsupported)(path, str(reason)) from reason
+    except MemoryError as reason:
+        raise InputRefusedError(
+            "file-too-large",
+            found=f"The {shown(path)} holds more than the memory takes.",
+            expected="A series that fits the memory.",
+            cause="It may be a whole study in one file.",
+            cure="Cut it into series, or use a larger machine.",
+        ) from reason
     return NrrdContent(values, geometry, fields, _times(path, fields, values.shape[0]) if values.ndim == 4 else None)
 
 
-def _fields(path: Path) -> dict[str, str]:
-    """Return the fields and key/value pairs of the header; the header is text that ends with an empty line."""
+def _lower(fields: dict[str, str]) -> dict[str, str]:
+    """Return the fields with the names of the format in lower case, as it allows; keys of its users stay."""
+    return {name if "." in name else name.lower(): text for name, text in fields.items()}
+
+
+def _fields(path: Path) -> tuple[dict[str, str], int]:
+    """Return fields and key/value pairs of the header, text that ends with an empty line, and its length in bytes."""
     with open(path, "rb") as stream:
         head = stream.read(LONGEST_HEADER)
     if not head.startswith(b"NRRD"):
@@ -79,7 +79,7 @@ def _fields(path: Path) -> dict[str, str]:
         match = re.match(r"([^#:][^:]*):=?\s*(.*)$", line)
         if match:
             fields[match[1].strip()] = match[2].strip()
-    return fields
+    return fields, end.end()
 
 
 def _times(path: Path, fields: dict[str, str], n_phases: int) -> np.ndarray | None:

@@ -86,7 +86,7 @@ def read_roi(
         _require_extent(region, f"The {shown(path)}")
         return Roi(region.mask, region.geometry, name, region.warnings, region.record)
     if isinstance(label, str):
-        raise _no_names(Path(path).name, label)
+        raise _no_names(shown(path), label)
     values, geometry = _labels(Path(path), settings or Reading())
     present = [int(v) for v in np.unique(values) if v != 0]
     what = f"The {shown(path)}"
@@ -124,7 +124,7 @@ def _is_image(path: Path) -> bool:
 def _no_names(file: str, label: str) -> InputRefusedError:
     return InputRefusedError(
         "roi-label-absent",
-        found=f"'{file}' holds numbered labels; the name '{label}' was asked for.",
+        found=f"The {file} holds numbered labels; the name '{label}' was asked for.",
         expected="A whole number.",
         cause="Only DICOM SEG and RTSTRUCT are chosen by name.",
         cure="Give the number of the label.",
