@@ -22,9 +22,19 @@ from spinekit.evaluation import bootstrap_interval, calibration, delong_auc
 from spinekit.models.checkpoints import read_card, save_network
 from spinekit.models.inception_resnet_use import KIND, Classifier, ask, open_classifier
 from spinekit.provenance import hash_json, write_json
-from spinekit.study.diagnosis_lesions import LabelledLesion, drawn_lesion, hospital_lesion, lesions
+from spinekit.study.case_work import case_key
+from spinekit.study.diagnosis_lesions import LabelledLesion, drawn_lesion, hospital_lesion, lesion_of_row, lesions
+from spinekit.study.table import read_study_table
 
-__all__ = ["DiagnosisPlan", "Divided", "divided", "measures", "simulated", "train_diagnosis"]
+__all__ = [
+    "DiagnosisPlan",
+    "Divided",
+    "divided",
+    "lesions_of_table",
+    "measures",
+    "simulated_patients",
+    "train_diagnosis",
+]
 
 MEASURES = "measures.json"
 TRAIN_SEED, CALIBRATION_SEED = 200_000, 210_000  # of the first patient; ours, used nowhere else
@@ -80,7 +90,7 @@ def divided(cases: Sequence[LabelledLesion], *, seed: int) -> Divided:
     return Divided(*(tuple(part) for part in parts))
 
 
-def simulated(
+def simulated_patients(
     n: int, folder: str | os.PathLike[str], *, on_case: Callable[[int, int, str], None] | None = None
 ) -> tuple[Divided, dict[str, tuple[LabelledLesion, ...]]]:
     """Simulate the patients of the demonstration: drawn scanners to train and calibrate, hospitals A and B to measure.
@@ -111,6 +121,18 @@ def simulated(
     )  # fmt: skip
     tests = {f"hospital {name}": tuple(c for seed, c in made.items() if first[seed] == name) for name in TEST_SEED}
     return sets, tests
+
+
+def lesions_of_table(
+    table: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    *,
+    on_case: Callable[[int, int, str], None] | None = None,
+) -> tuple[LabelledLesion, ...]:
+    """Read the cases of a table, as `read_study_table` does, and cut their lesions out; crops are kept in `folder`."""
+    rows = read_study_table(table)
+    makers = {case_key(row): partial(lesion_of_row, row) for row in rows}
+    return tuple(lesions(folder, makers, on_case=on_case))
 
 
 def train_diagnosis(
