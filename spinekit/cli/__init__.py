@@ -5,10 +5,21 @@ from __future__ import annotations
 import sys
 import traceback
 
-from spinekit.cli import case, cohort, installation, networks, privacy
+from spinekit.cli import case, cohort, compare, installation, networks, privacy, radiomics, train_diagnosis
 from spinekit.cli.app import app
 
-__all__ = ["app", "case", "cohort", "installation", "main", "networks", "privacy"]
+__all__ = [
+    "app",
+    "case",
+    "cohort",
+    "compare",
+    "installation",
+    "main",
+    "networks",
+    "privacy",
+    "radiomics",
+    "train_diagnosis",
+]
 
 
 def main() -> None:

@@ -26,6 +26,8 @@ __all__ = ["View3D", "view_3d"]
 
 WAIT_S = 60.0  # after which the notebook goes on, whatever has become of the viewer
 HEIGHT = "460px"
+BACKGROUND = (0.15, 0.16, 0.18, 1.0)  # dark enough for faint anatomy, light enough for the viewer's black menu
+LABEL_SHARE = 0.9  # of the region's colour over the image
 ASK = """
 const pause = ms => new Promise(done => setTimeout(done, ms));
 async function render({ model, el }) {
@@ -118,7 +120,7 @@ class View3D(w.VBox):
         os.environ.setdefault("IMJOY_RPC_CONNECTION", "jupyter")  # it would be guessed, and outside a cell wrongly
         from itkwidgets import view
 
-        region = " Amber is the region." if self.scene.roi is not None else ""
+        region = " The coloured part is the region." if self.scene.roi is not None else ""
         self.status.value = (
             f"{self._stamp}Turn with the left button, move with the middle, zoom with the wheel; the menu (top left) "
             f"has planes, opacity and cropping.{region}"
@@ -154,10 +156,11 @@ def _arguments(scene: Scene) -> dict[str, Any]:
         "ui_collapsed": True,
         "container_style": {"height": HEIGHT},
         "cmap": "Grayscale",
+        "bg_color": list(BACKGROUND),
     }
     if scene.roi is not None and scene.roi.mask.any():
         chosen["label_image"] = _ngff(scene.roi.mask.astype(np.uint8), scene.image)
-        chosen["label_blend"] = 0.5
+        chosen["label_blend"] = LABEL_SHARE
     return chosen
 
 
