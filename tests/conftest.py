@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[1]
+NO_NETWORK = str(PROJECT / "tests" / "no_network")
 
 
 def _shared_data() -> Path | None:
@@ -33,3 +34,17 @@ def _state_of_its_own(tmp_path_factory):
     os.environ["SPINEKIT_STATE"] = str(tmp_path_factory.mktemp("state"))
     yield
     del os.environ["SPINEKIT_STATE"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_network():
+    """Let nothing leave the machine: neither this process nor any Python process that a test starts."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("spinekit_tests_no_network", Path(NO_NETWORK, "sitecustomize.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([NO_NETWORK, *([before] if before else [])])
+    yield
+    os.environ["PYTHONPATH"] = before or ""
