@@ -86,13 +86,17 @@ def export(
     out: Annotated[Path, typer.Option("--out", help="Folder for the files.")],
     source: Annotated[Path | None, typer.Option("--source", help="Where the DICOM series lies now.")] = None,
     phase: Annotated[int | None, typer.Option("--phase", help="Phase the region was drawn on, from 0.")] = None,
+    key_file: Annotated[
+        Path | None, typer.Option("--key-file", help="For outside the hospital: the key of spinekit deidentify.")
+    ] = None,
     quiet: QuietOption = False,
 ) -> None:
     """Write region, maps and measurements as DICOM SEG, RTSTRUCT, maps and SR, .seg.nrrd, NIfTI and CSV."""
+    from spinekit.io.deidentify import read_key
     from spinekit.workflow.exporting import export_case
 
     with told():
-        done = export_case(case, out, source=source, phase=phase)
+        done = export_case(case, out, source=source, phase=phase, key=read_key(key_file) if key_file else None)
         for file in done.files:
             typer.echo(str(file))
         for reason in () if quiet else done.left_out:

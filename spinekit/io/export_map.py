@@ -12,6 +12,7 @@ import numpy as np
 from spinekit.case import Volume
 from spinekit.errors import InputRefusedError
 from spinekit.geometry import Geometry
+from spinekit.io.deidentify_rules import Key
 from spinekit.io.export_codes import EQUIPMENT, quantity_code, unit_code
 from spinekit.io.export_seg import SERIES_NUMBER, dicom_uid
 from spinekit.io.export_source import PhaseImages, names_as_they_are, phase_images, true_frame_numbers
@@ -31,11 +32,13 @@ def write_dicom_map(
     phase: int = 0,
     series: str | None = None,
     drop_incomplete: bool = False,
+    key: Key | None = None,
 ) -> Path:
     """Write one map as DICOM parametric map (float32).
 
     NaN stays NaN: a voxel in which the quantity is undefined is not turned into a number. Patient and
-    study are those of the source: de-identify the source first if the file is to leave the hospital.
+    study are those of the source: give `key` if the file is to leave the hospital, see
+    `spinekit.io.deidentify.read_key`.
 
     Parameters
     ----------
@@ -59,7 +62,7 @@ def write_dicom_map(
     GridMismatchError
         If map and series are on different grids.
     """
-    images = phase_images(source, phase, on=volume.geometry, series=series, drop_incomplete=drop_incomplete)
+    images = phase_images(source, phase, on=volume.geometry, series=series, drop_incomplete=drop_incomplete, key=key)
     return _write(volume, Path(path), images)
 
 
@@ -72,12 +75,13 @@ def write_dicom_maps(
     phase: int = 0,
     series: str | None = None,
     drop_incomplete: bool = False,
+    key: Key | None = None,
 ) -> list[Path]:
     """Write several maps of one series into a folder, reading the series once; see `write_dicom_map`.
 
     A map without a defined voxel is left out.
     """
-    images = phase_images(source, phase, on=on, series=series, drop_incomplete=drop_incomplete)
+    images = phase_images(source, phase, on=on, series=series, drop_incomplete=drop_incomplete, key=key)
     defined = [volume for volume in volumes if np.isfinite(volume.values).any()]
     return [_write(volume, Path(folder) / f"{volume.name}.dcm", images, place=n) for n, volume in enumerate(defined, 1)]
 

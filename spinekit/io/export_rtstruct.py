@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from spinekit.case import Roi
+from spinekit.io.deidentify_rules import Key
 from spinekit.io.export_codes import EQUIPMENT
 from spinekit.io.export_seg import LESION_RGB, SERIES_NUMBER, dicom_uid, refuse_empty
 from spinekit.io.export_source import PhaseImages, phase_images
@@ -37,6 +38,7 @@ def write_rtstruct(
     phase: int,
     series: str | None = None,
     drop_incomplete: bool = False,
+    key: Key | None = None,
 ) -> Path:
     """Write a region as DICOM structure set.
 
@@ -66,7 +68,7 @@ def write_rtstruct(
         If region and series are on different grids.
     """
     refuse_empty(roi)
-    images = phase_images(source, phase, on=roi.geometry, series=series, drop_incomplete=drop_incomplete)
+    images = phase_images(source, phase, on=roi.geometry, series=series, drop_incomplete=drop_incomplete, key=key)
     dataset = _structure_set(roi, images)
     with write_beside(path) as temporary:
         dataset.save_as(temporary, enforce_file_format=True)

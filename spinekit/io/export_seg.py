@@ -11,6 +11,7 @@ import numpy as np
 
 from spinekit.case import Roi
 from spinekit.errors import InputRefusedError
+from spinekit.io.deidentify_rules import Key
 from spinekit.io.export_codes import EQUIPMENT
 from spinekit.io.export_source import PhaseImages, names_as_they_are, phase_images, true_frame_numbers
 from spinekit.provenance import hash_array, library_versions, write_beside
@@ -50,11 +51,13 @@ def write_dicom_seg(
     phase: int,
     series: str | None = None,
     drop_incomplete: bool = False,
+    key: Key | None = None,
 ) -> Path:
     """Write a region as DICOM SEG (binary) that refers to one phase of its series.
 
     Empty slices are written too, so that the grid of the region survives. Patient and study are those of
-    the source: de-identify the source first if the file is to leave the hospital.
+    the source: give `key` if the file is to leave the hospital, see
+    `spinekit.io.deidentify.read_key`.
 
     Parameters
     ----------
@@ -79,7 +82,7 @@ def write_dicom_seg(
         If region and series are on different grids.
     """
     refuse_empty(roi)
-    images = phase_images(source, phase, on=roi.geometry, series=series, drop_incomplete=drop_incomplete)
+    images = phase_images(source, phase, on=roi.geometry, series=series, drop_incomplete=drop_incomplete, key=key)
     with names_as_they_are():
         dataset = _segmentation(roi, images)
     with write_beside(path) as temporary:

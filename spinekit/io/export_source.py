@@ -12,6 +12,7 @@ from typing import Any
 
 from spinekit.errors import InputRefusedError
 from spinekit.geometry import Geometry, require_same_grid
+from spinekit.io.deidentify_rules import Key, clean_dataset
 from spinekit.io.sources import list_sources
 
 __all__ = ["PhaseImages", "names_as_they_are", "phase_images", "true_frame_numbers"]
@@ -52,6 +53,7 @@ def phase_images(
     on: Geometry,
     series: str | None = None,
     drop_incomplete: bool = False,
+    key: Key | None = None,
 ) -> PhaseImages:
     """Return the images of one phase, ordered as `spinekit.read_series` orders them.
 
@@ -67,6 +69,8 @@ def phase_images(
         Which series, where the source holds several.
     drop_incomplete : bool
         As in the settings the series was read with.
+    key : Key, optional
+        The images come without what identifies the patient, as `spinekit.io.deidentify` writes them with this key.
 
     Raises
     ------
@@ -89,11 +93,13 @@ def phase_images(
         )
     row = [slices[phase] for slices in table]
     if all(s.frame is None for s in row):
-        return PhaseImages(tuple(_header(s) for s in row), (), geometry, phase % n_phases, n_phases)
+        return PhaseImages(
+            tuple(_without_identity(_header(s), key) for s in row), (), geometry, phase % n_phases, n_phases
+        )
     frames = tuple(int(s.frame or 0) for s in row)
     if len({s.source.label for s in row}) > 1:
         raise _spread(len({s.source.label for s in row}))
-    cut = _only(_header(row[0]), frames)
+    cut = _only(_without_identity(_header(row[0]), key), frames)
     return PhaseImages((cut,), tuple(f + 1 for f in frames), geometry, phase % n_phases, n_phases)
 
 
@@ -122,6 +128,10 @@ def _header(s: Any) -> Any:
         if keyword in dataset:
             del dataset[keyword]
     return dataset
+
+
+def _without_identity(dataset: Any, key: Key | None) -> Any:
+    return dataset if key is None else clean_dataset(dataset, key, labelled=False)
 
 
 def _only(dataset: Any, frames: Sequence[int]) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 from spinekit.case import Roi
 from spinekit.errors import InputRefusedError
+from spinekit.io.deidentify_rules import Key
 from spinekit.io.export_codes import EQUIPMENT, quantity_code, unit_code
 from spinekit.io.export_seg import SERIES_NUMBER, dicom_uid
 from spinekit.io.export_source import names_as_they_are, phase_images
@@ -54,6 +55,7 @@ def write_dicom_sr(
     reader: str = "unattended",
     series: str | None = None,
     drop_incomplete: bool = False,
+    key: Key | None = None,
 ) -> Path:
     """Write measurements as Comprehensive 3D SR that refers to a segmentation and its source images.
 
@@ -86,7 +88,7 @@ def write_dicom_sr(
     import highdicom as hd
 
     _require_finite(measured)
-    images = phase_images(source, phase, on=roi.geometry, series=series, drop_incomplete=drop_incomplete)
+    images = phase_images(source, phase, on=roi.geometry, series=series, drop_incomplete=drop_incomplete, key=key)
     seg = hd.seg.segread(segmentation)
     identity = (seg.SOPInstanceUID, hash_file(segmentation), hash_json([vars(m) for m in measured]))
     with names_as_they_are():

@@ -12,6 +12,7 @@ import numpy as np
 
 from spinekit.case import DynamicSeries, ParameterMaps, Roi
 from spinekit.errors import InputRefusedError
+from spinekit.io.deidentify_rules import Key
 from spinekit.io.layout import CaseFolder
 from spinekit.io.whereabouts import known_sources
 from spinekit.provenance import write_json, write_text
@@ -39,6 +40,7 @@ def export_case(
     source: PathLike | None = None,
     phase: int | None = None,
     reader: str = "",
+    key: Key | None = None,
 ) -> Exported:
     """Write region, maps and measurements of a case for other tools.
 
@@ -60,6 +62,10 @@ def export_case(
         given.
     reader : str
         Initials of the observer in the SR; who accepted the region if not given.
+
+    key : Key, optional
+        The DICOM objects are for outside the hospital: they refer to the copy of the series that
+        `spinekit.io.deidentify.deidentify_series` makes with the same key.
 
     Returns
     -------
@@ -84,6 +90,7 @@ def export_case(
         "phase": chosen,
         "series": known.get("choose_series") or None,
         "drop_incomplete": open_settings(case_dir).reading.drop_incomplete_last_phase,
+        "key": key,
     }
     if not told["source"]:
         return Exported(tuple(files), ("DICOM objects: where the series lies is not known; give --source",))

@@ -100,6 +100,31 @@ def test_what_simpleitk_reads_of_the_segmentation_lies_where_the_region_lies(fin
     )
 
 
+def test_what_leaves_refers_to_the_copy_made_with_the_same_key_and_names_nobody(finished, tmp_path):
+    from spinekit.io.deidentify import deidentify_series, read_key
+
+    key = read_key(tmp_path / "key")
+    copy = deidentify_series(finished / "in", tmp_path / "copy", key=key, pixels_checked=True)
+    done = CliRunner().invoke(
+        app, ["export", str(finished / "case"), "--out", str(tmp_path / "out"), "--key-file", str(tmp_path / "key")]
+    )
+    assert done.exit_code == 0, done.output
+
+    known = {str(pydicom.dcmread(path).SOPInstanceUID) for path in copy.files}
+    study = pydicom.dcmread(copy.files[0]).StudyInstanceUID
+    written = sorted((tmp_path / "out").rglob("*.dcm"))
+    assert len(written) > 5
+    for path in written:
+        data = pydicom.dcmread(path)
+        assert str(data.PatientName).startswith("P-")
+        assert data.StudyInstanceUID == study
+        assert b"Simulated^A" not in path.read_bytes()
+        named = {e.value for e in data.iterall() if e.keyword == "ReferencedSOPInstanceUID"}
+        assert named & known or path.parent.name == "maps", path.name
+    roi = open_roi(finished / "case")
+    np.testing.assert_array_equal(read_roi(tmp_path / "out" / "dicom" / "region.dcm", on=roi.geometry).mask, roi.mask)
+
+
 def test_files_that_changed_since_are_refused(finished, tmp_path):
     other = tmp_path / "in"
     other.mkdir()
