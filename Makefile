@@ -27,6 +27,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PIP) --no-build-isolation pyradiomics==3.0.1   # its sdist imports numpy while it is built
 	@$(PIP) torch==2.13.0   # asked for by its exact version, so that an index with a CPU build gives that
 	@$(PIP) --no-build-isolation --editable '.[dev]'
+	@$(BIN)/python -m spinekit.labextension >/dev/null   # the files of the 3-D viewer, so that it needs no network
 	@$(BIN)/python -m spinekit.warm
 	@touch $@
 
@@ -42,6 +43,7 @@ check: $(READY)
 	@$(BIN)/lint-imports
 
 test: check
+	@bash .ci/browser
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 bench: $(READY)
