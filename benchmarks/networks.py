@@ -1,0 +1,150 @@
+"""Whether the U-Net is no slower than MONAI's DynUNet of as many parameters, and learns as much in the same time.
+
+Baselines, measured in the same run on the same input: DynUNet, its filters chosen so that it has as many parameters;
+MONAI's UNet beside it. Then the whole of `sk.segment` on a series of (10, 24, 320, 320), goal 5 s on two cores. With
+--examples the two networks are trained for the same CPU seconds on the same batches and judged on the same cases.
+
+Run: python benchmarks/networks.py [--threads 2] [--examples OUT/examples --seconds 120]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from monai.networks.nets import DynUNet
+from monai.networks.nets import UNet as MonaiUNet
+from torch import nn
+
+from spinekit.case import DynamicSeries
+from spinekit.geometry import Geometry
+from spinekit.models.examples import CHANNELS, open_example
+from spinekit.models.segmentation_task import SegmentationTask, Teaching
+from spinekit.models.segmenting import segment
+from spinekit.models.training import Plan, learning_rate_at
+from spinekit.models.unet import UNet, UNetConfig
+
+INPUT = (1, 12, 32, 160, 160)
+REPEATS = 5
+JUDGED = 4
+
+
+def n_parameters(net: nn.Module) -> int:
+    return sum(p.numel() for p in net.parameters())
+
+
+def dynunet(channels: int, wanted: int) -> nn.Module:
+    """Return the DynUNet of four levels, thick slices above, whose parameters are nearest to those wanted."""
+
+    def build(first: int) -> nn.Module:
+        return DynUNet(
+            3, channels, 1,
+            kernel_size=[(1, 3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3)],
+            strides=[(1, 1, 1), (1, 2, 2), (2, 2, 2), (2, 2, 2)],
+            upsample_kernel_size=[(1, 2, 2), (2, 2, 2), (2, 2, 2)],
+            filters=[first, 2 * first, 4 * first, 8 * first],
+        )  # fmt: skip
+
+    return min((build(first) for first in range(4, 40)), key=lambda net: abs(n_parameters(net) - wanted))
+
+
+def fastest(*calls: Callable[[], Any]) -> list[float]:
+    """Return the shortest of several times of each call, taken in turn, so that other users disturb all alike."""
+    best = [float("inf")] * len(calls)
+    for _ in range(REPEATS):
+        for n, call in enumerate(calls):
+            started = time.perf_counter()
+            call()
+            best[n] = min(best[n], time.perf_counter() - started)
+    return best
+
+
+def forward(net: nn.Module, x: torch.Tensor, *, bf16: bool = False) -> Callable[[], Any]:
+    def call() -> Any:
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            return net(x)
+
+    return call
+
+
+def speed() -> None:
+    x = torch.randn(INPUT)
+    ours = UNet(UNetConfig(INPUT[1])).eval()
+    theirs = dynunet(INPUT[1], n_parameters(ours)).eval()
+    plain = MonaiUNet(3, INPUT[1], 1, channels=(16, 32, 64, 96), strides=(2, 2, 2)).eval()
+    times = fastest(forward(ours, x), forward(theirs, x), forward(plain, x), forward(ours, x, bf16=True))
+    print(f"input {INPUT}, {torch.get_num_threads()} threads")
+    for name, net, seconds in zip(
+        ("spinekit U-Net", "DynUNet", "MONAI UNet"), (ours, theirs, plain), times, strict=False
+    ):
+        print(
+            f"{name}: {n_parameters(net) / 1e6:.2f} M parameters, {seconds:.2f} s, {seconds / times[1]:.2f} of DynUNet"
+        )
+    print(f"spinekit U-Net in bf16: {times[3] / times[0]:.2f} of float32 on this processor")
+
+
+def whole_series() -> None:
+    rng = np.random.default_rng(0)
+    curve = np.array([1.0, 1.0, 1.1, 1.4, 1.6, 1.7, 1.7, 1.65, 1.6, 1.55], dtype=np.float32)[:, None, None, None]
+    signal = 100.0 * curve + rng.normal(0, 3, (10, 24, 320, 320)).astype(np.float32)
+    times = [0, 12, 24, 36, 48, 67, 92, 122, 160, 205]
+    series = DynamicSeries(signal, times, Geometry((320, 320, 24), (0.75, 0.75, 4.0)), "benchmark")
+    (seconds, clicked) = fastest(lambda: segment(series, 2), lambda: segment(series, 2, click=(160, 160, 12)))
+    print(f"whole series (10, 24, 320, 320): {seconds:.2f} s, with a click {clicked:.2f} s (goal 5 s on two cores)")
+
+
+def learn(net: nn.Module, task: SegmentationTask, seconds: float, expected: int) -> tuple[int, dict[str, float]]:
+    """Train for a time and return the number of steps and the judgement; the rate falls over the steps expected."""
+    plan = Plan(steps=expected, learning_rate=2e-3)
+    optimiser = torch.optim.AdamW(net.parameters(), lr=plan.learning_rate)
+    started, step = time.process_time(), 0
+    while time.process_time() - started < seconds:
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate_at(min(step, expected - 1), plan)
+        loss = task.loss(net.train(), task.batch(step, seed=0, rank=0))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        step += 1
+    with torch.no_grad():
+        return step, task.judge(net.eval())
+
+
+def learning(folder: Path, seconds: float) -> None:
+    examples = [open_example(place) for place in sorted(folder.iterdir())]
+    task = SegmentationTask(examples[:-JUDGED], examples[-JUDGED:], Teaching(patch_zyx=(12, 48, 48), batch=2), data={})
+    task.batch(0, seed=0, rank=0)  # imports MONAI
+    ours = UNet(UNetConfig(CHANNELS))
+    for name, net in (("spinekit U-Net", ours), ("DynUNet", dynunet(CHANNELS, n_parameters(ours)))):
+        torch.manual_seed(0)
+        started = time.process_time()
+        for step in range(4):
+            task.loss(net.train(), task.batch(step, seed=0, rank=0)).backward()
+        expected = max(4, int(seconds / ((time.process_time() - started) / 4)))
+        steps, judged = learn(net, task, seconds, expected)
+        dice = f"Dice {judged['dice']:.3f}, with a click {judged['dice_clicked']:.3f}"
+        print(f"{name}: {steps} steps in {seconds:.0f} CPU s, {dice}")
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--threads", type=int, default=os.cpu_count())
+    options.add_argument("--examples", type=Path)
+    options.add_argument("--seconds", type=float, default=120.0)
+    chosen = options.parse_args()
+    torch.set_num_threads(chosen.threads)
+    torch.manual_seed(0)
+    speed()
+    whole_series()
+    if chosen.examples:
+        learning(chosen.examples, chosen.seconds)
+
+
+if __name__ == "__main__":
+    main()

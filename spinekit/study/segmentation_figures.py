@@ -1,0 +1,132 @@
+"""What the U-Net reaches on simulated cases it has never seen, beside what costs nothing. No clinical accuracy.
+
+Each case is segmented without a click, with one click in the index lesion, and with four of its phases left out.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spinekit.evaluation.metrics import overlap_scores
+from spinekit.models.segmenting import segment
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from spinekit.case import DynamicSeries
+
+__all__ = ["UnseenCase", "judge_case", "judge_segmentation", "simulated_cases", "summary_of"]
+
+ABSENT = 4  # phases left out, as in a protocol shorter than the one that was learned
+THRESHOLD = 0.6  # of relative enhancement at the last phase: what a reader might take without a network
+SMALLEST_ML = 0.3  # a lesion that the slab cuts to less is neither asked for nor counted as false
+
+
+@dataclass(frozen=True)
+class UnseenCase:
+    """A case with its truth: ``lesions`` numbers the lesions, 1 being the index lesion that is clicked."""
+
+    name: str
+    series: DynamicSeries
+    lesions: NDArray[np.uint8]
+    n_baseline: int
+    click: tuple[int, int, int]
+
+
+def simulated_cases(
+    n: int, *, hospital: str, first_seed: int, size: tuple[int, int, int] = (256, 256, 24), motion: str = "usual"
+) -> Iterator[UnseenCase]:
+    """Simulate cases of a hospital, one at a time; their seeds must not be among those of the training."""
+    from spinekit.phantom import simulate_cohort
+
+    for case in simulate_cohort(n, hospital=hospital, first_seed=first_seed, size=size, motion=motion):
+        lesions = np.asarray(case.lesions.values)
+        yield UnseenCase(case.series.name, case.series, lesions, case.n_baseline, case.seed_ijk)
+
+
+def judge_segmentation(
+    cases: Iterable[UnseenCase],
+    *,
+    model: str | os.PathLike[str] | None = None,
+    on_case: Callable[[str], None] | None = None,
+) -> pd.DataFrame:
+    """Judge a network on cases it has not seen; one row per case and way of asking.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``case``, ``asked`` and the measures of `spinekit.evaluation.metrics.overlap_scores`.
+    """
+    import pandas as pd
+
+    rows: list[dict[str, Any]] = []
+    for case in cases:
+        rows += judge_case(case, model=model)
+        if on_case is not None:
+            on_case(case.name)
+    return pd.DataFrame(rows)
+
+
+def judge_case(case: UnseenCase, *, model: str | os.PathLike[str] | None = None) -> list[dict[str, Any]]:
+    """Return the measures of one case, one row per way of asking.
+
+    Rows: ``all lesions`` (no click), ``4 phases absent`` (no click), ``index lesion`` (no click, only the parts that
+    touch it), ``index lesion, click``, and the baselines ``all background`` and ``threshold``.
+    """
+    truth, index = _counted(case), case.lesions == 1
+    free = segment(case.series, case.n_baseline, model)
+    asked: dict[str, tuple[Any, Any]] = {"all lesions": (free.roi.mask, truth)}
+    asked["4 phases absent"] = (segment(shorter(case), case.n_baseline, model).roi.mask, truth)
+    numbers = np.asarray(free.lesions.values)
+    touching = [number for number in np.unique(numbers[index]) if number]
+    asked["index lesion"] = (np.isin(numbers, touching) & ~((case.lesions > 1) & ~index), index)
+    clicked = segment(case.series, case.n_baseline, model, click=case.click)
+    asked["index lesion, click"] = (clicked.roi.mask, index)
+    asked["all background"] = (np.zeros_like(truth), truth)
+    asked["threshold"] = (_bright(case), truth)
+    spacing = case.series.geometry.spacing_zyx_mm
+    rows = []
+    for name, (found, wanted) in asked.items():
+        rows.append({"case": case.name, "asked": name, **overlap_scores(found, wanted, spacing_zyx_mm=spacing)})
+    return rows
+
+
+def shorter(case: UnseenCase) -> DynamicSeries:
+    """Return the series without four of its phases after contrast, drawn from the case's name."""
+    after = np.arange(case.n_baseline, case.series.n_phases)
+    rng = np.random.default_rng(list(case.name.encode()))
+    absent = rng.choice(after, size=min(ABSENT, len(after) - 2), replace=False)
+    kept = np.setdiff1d(np.arange(case.series.n_phases), absent)
+    return replace(case.series, signal=case.series.signal[kept], times_s=case.series.times_s[kept])
+
+
+def summary_of(table: pd.DataFrame) -> pd.DataFrame:
+    """Return median and quartiles of Dice, means of the other measures, and lesion counts, per way of asking."""
+    rows = {}
+    for name, part in table.groupby("asked", sort=False):
+        low, middle, high = np.nanpercentile(part["Dice"], [25, 50, 75])
+        means = part[["PA", "MPA", "MIoU", "HD95_mm", "NSD", "recall", "false_parts"]].mean()
+        rows[name] = {"cases": len(part), "Dice median": middle, "Dice quartiles": f"{low:.3f} to {high:.3f}", **means}
+    import pandas as pd
+
+    return pd.DataFrame(rows).T
+
+
+def _counted(case: UnseenCase) -> NDArray[np.bool_]:
+    counts = np.bincount(case.lesions.ravel(), minlength=2)
+    least = SMALLEST_ML * 1000.0 / case.series.geometry.voxel_volume_mm3
+    return np.isin(case.lesions, [n for n in range(1, len(counts)) if counts[n] >= least])
+
+
+def _bright(case: UnseenCase) -> NDArray[np.bool_]:
+    """Return the voxels whose relative enhancement at the last phase reaches the threshold, air left out."""
+    before = case.series.signal[: case.n_baseline].mean(axis=0)
+    body = before > 0.1 * np.percentile(before, 99)
+    rise = np.divide(case.series.signal[-1] - before, before, out=np.zeros_like(before), where=body)
+    return body & (rise >= THRESHOLD)
