@@ -20,11 +20,11 @@ def diagnosis(
         Path | None, typer.Argument(help="CSV with case, series, label, roi; clinical columns count too.")
     ] = None,
     simulated: Annotated[int, typer.Option("--simulated", min=0, help="Instead of a table: patients to simulate.")] = 0,
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Batches in all.")] = 400,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Batches in all.")] = 160,
     batch: Annotated[int, typer.Option("--batch", min=2, help="Lesions per batch, an even number.")] = 16,
-    width: Annotated[int, typer.Option("--width", min=4, help="Channels of the network's stem.")] = 16,
+    width: Annotated[int, typer.Option("--width", min=4, help="Channels of the network's stem.")] = 12,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the weights, the batches and the division.")] = 1,
-    judge_every: Annotated[int, typer.Option("--judge-every", min=1, help="Steps between judgements.")] = 25,
+    judge_every: Annotated[int, typer.Option("--judge-every", min=1, help="Steps between judgements.")] = 20,
     quiet: QuietOption = False,
 ) -> None:
     """Train, calibrate and measure the classifier; the folder then holds weights, card, judgement and measures."""

@@ -160,7 +160,7 @@ class InceptionResNet(nn.Module):
         self.reduction_b = _reduction(4 * w, 5 * w)
         self.blocks_c = nn.Sequential(*(_block_line(5 * w, 3, scale) for _ in range(config.blocks[2])))
         self.dropout = nn.Dropout(config.dropout)
-        self.embed = nn.Linear(3 * w + 4 * w + 5 * w, config.embedding)
+        self.embed = nn.Linear(12 * w + 2 * (config.in_channels - 1) + 1, config.embedding)
         self.head = nn.Linear(config.embedding, 1)
 
     def forward(self, crops: Tensor) -> Verdict:
@@ -170,8 +170,9 @@ class InceptionResNet(nn.Module):
         second = self.blocks_b(self.reduction_a(first))  # (N, 4w, Z/4, Y/8, X/8)
         third = self.blocks_c(self.reduction_b(second))  # (N, 5w, Z/8, Y/16, X/16)
         # fine features are averaged over the lesion alone, the coarse ones over the whole box: its context
-        pooled = [_mean_in(first, region), _mean_in(second, region), third.mean(dim=(2, 3, 4))]
-        embedding = torch.tanh(self.embed(self.dropout(torch.cat(pooled, dim=1))))
+        deep = [_mean_in(first, region), _mean_in(second, region), third.mean(dim=(2, 3, 4))]
+        pooled = torch.cat([self.dropout(torch.cat(deep, dim=1)), *_plain(crops)], dim=1)
+        embedding = torch.tanh(self.embed(pooled))
         return Verdict(embedding, self.head(embedding).squeeze(1))
 
     def last_features(self, crops: Tensor) -> tuple[Tensor, Tensor]:
@@ -183,6 +184,18 @@ class InceptionResNet(nn.Module):
         finally:
             hook.remove()
         return kept[0], logit
+
+
+def _plain(crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what a simple classifier would be given: means and spreads in the region (N, C - 1), log size (N, 1).
+
+    They go past the blocks, so that the blocks need only learn what such a classifier cannot see.
+    """
+    images, region = crops[:, :-1], crops[:, -1:]
+    mean = _mean_in(images, region)
+    spread = (_mean_in(images**2, region) - mean**2).clamp_min(1e-6).sqrt()
+    size = torch.log(region.mean(dim=(2, 3, 4)).clamp_min(1e-4)) / 2 + 1.5  # about 0 for 5 ml, in steps of about 1
+    return mean, spread, size
 
 
 def _mean_in(features: Tensor, region: Tensor) -> Tensor:

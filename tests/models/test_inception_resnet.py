@@ -9,7 +9,7 @@ import torch
 from spinekit.errors import InputRefusedError
 from spinekit.geometry import Geometry
 from spinekit.models.crop import LesionCrop
-from spinekit.models.inception_resnet import InceptionResNetConfig, Residual, _mean_in, build_inception_resnet
+from spinekit.models.inception_resnet import InceptionResNetConfig, Residual, _mean_in, _plain, build_inception_resnet
 from spinekit.models.inception_resnet_training import ClassifierTask, Variation, varied
 from spinekit.models.inception_resnet_use import region_variants
 from spinekit.models.inputs import MAPS
@@ -60,6 +60,19 @@ def test_the_mean_over_a_region_of_one_coarse_voxel_is_that_voxel():
     region[:, :, 2:, :2, 2:] = 1.0
 
     torch.testing.assert_close(_mean_in(features, region), features[:, :, 1, 0, 1])
+
+
+def test_what_goes_past_the_blocks_is_mean_spread_and_size_of_the_region():
+    crops = torch.randn(2, 4, 6, 6, 6)
+    crops[:, -1] = 0.0
+    crops[:, -1, 2:5, 2:5, 2:5] = 1.0
+    inside = crops[:, :-1, 2:5, 2:5, 2:5].flatten(2)
+
+    mean, spread, size = _plain(crops)
+
+    torch.testing.assert_close(mean, inside.mean(dim=2))
+    torch.testing.assert_close(spread, inside.std(dim=2, correction=0), atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(size, torch.full((2, 1), float(np.log(27 / 216)) / 2 + 1.5))
 
 
 def test_a_case_gives_the_same_numbers_whatever_else_is_in_its_batch():
