@@ -196,12 +196,13 @@ def survival(iccs: pd.DataFrame, *, by: str = "family", threshold: float = THRES
     -------
     DataFrame
         Index the families (or filters, images) and ``all``; one column per kind with the share, 0 to 1, and
-        ``n_features``. A feature without an ICC counts as not stable.
+        ``n_features``. A feature without an ICC counts as not stable; the share is NaN where no feature has one.
     """
     position = {"image": 0, "filter": 1, "family": 2}[one_of(by, ("family", "filter", "image"), what="The grouping")]
     kinds = iccs[["icc2"]].rename(columns={"icc2": "all"}) if "icc2" in iccs.columns else iccs
     groups = [part[position] if (part := parts_of(str(c))) else "" for c in kinds.index]
     above = (kinds > threshold).astype(float)
+    above.loc[:, kinds.isna().all()] = np.nan  # fewer than three cases could be measured in this way
     table = above.groupby(groups, sort=False).mean()
     table.loc["all"] = above.mean()
     counts = above.groupby(groups, sort=False).size()

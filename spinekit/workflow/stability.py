@@ -19,10 +19,13 @@ import numpy as np
 from spinekit.case import DynamicSeries, Roi, Volume
 from spinekit.errors import InputRefusedError
 from spinekit.segmentation import grow_region
+from spinekit.segmentation.agreement import dice
 from spinekit.settings import Growing
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from spinekit.phantom import SimulatedCase
 
 __all__ = [
     "STABILITY_IMAGES", "Perturbed", "measure_case", "noise_of", "perturbed", "simulated_measurements",
@@ -32,6 +35,8 @@ __all__ = [
 STABILITY_IMAGES = ("relative_enhancement_peak", "wash_in_slope", "phase_peak")
 CORE = 0.5  # of the largest depth: where another reader would click
 OTHER_HOSPITAL = {"A": "B", "B": "A"}
+SAME_OBJECT = 0.5  # Dice; below, a reader would not accept the region as the same lesion
+ACCEPTABLE = 0.7  # Dice with the truth of a simulated lesion; below, it is outlined by hand
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,8 @@ def perturbed(
 
     Notes
     -----
-    A perturbation that grows nothing is left out; the case then lacks that measurement.
+    A region grown anew that overlaps the reference by a Dice below 0.5, or nothing, is another object: a reader, who
+    reviews every region, would not accept it. It is left out; the case then lacks that measurement.
     """
     from spinekit.phantom.reader import outlined_by_reader
     from spinekit.radiomics import region_perturbations
@@ -138,10 +144,13 @@ def _grown(
         ways += [(f"tolerance: {sign} 10 %", seeds, tolerance * f) for sign, f in (("-", 0.9), ("+", 1.1))]
     for name, places, limit in ways:
         try:
-            yield name, grow_region(series, places, n_baseline=n_baseline, tolerance=limit, **options)
+            grown = grow_region(series, places, n_baseline=n_baseline, tolerance=limit, **options)
         except InputRefusedError as refused:
             if refused.code not in ("growth-failed", "seed-undefined"):
                 raise
+            continue
+        if dice(grown.mask, roi.mask) >= SAME_OBJECT:
+            yield name, grown
 
 
 def measure_case(
@@ -266,13 +275,22 @@ def _simulated(seed: int, *, size: Any, hospital: str, other_protocol: bool, cho
     from spinekit.phantom import simulate_case
 
     case = simulate_case(seed, size=size, hospital=hospital)
-    roi = grow_region(case.series, [case.seed_ijk], n_baseline=case.n_baseline)
-    ways = perturbed(case.series, roi, seeds=[case.seed_ijk], n_baseline=case.n_baseline, seed=seed)
+    roi, seeds = _marked(case)
+    ways = perturbed(case.series, roi, seeds=seeds, n_baseline=case.n_baseline, seed=seed)
     found = measure_case(ways, n_baseline=case.n_baseline, **choices)
     if other_protocol:
         other = simulate_case(seed, size=size, hospital=OTHER_HOSPITAL[hospital])
-        there = grow_region(other.series, [other.seed_ijk], n_baseline=other.n_baseline)
-        again = iter([Perturbed("reference", there, other.series)])
+        again = iter([Perturbed("reference", _marked(other)[0], other.series)])
         name = f"protocol: hospital {OTHER_HOSPITAL[hospital]}"
         found[name] = measure_case(again, n_baseline=other.n_baseline, **choices)["reference"]
     return found
+
+
+def _marked(case: SimulatedCase) -> tuple[Roi, list[tuple[int, int, int]]]:
+    """Return the region a reader would accept, and its seeds: grown, or outlined by hand where growing failed."""
+    from spinekit.phantom.reader import outlined_by_reader
+
+    grown = grow_region(case.series, [case.seed_ijk], n_baseline=case.n_baseline)
+    if dice(grown.mask, case.lesion.mask) >= ACCEPTABLE:
+        return grown, [case.seed_ijk]
+    return outlined_by_reader(case.lesion, int(case.facts["seed"])), []
