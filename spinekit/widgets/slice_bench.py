@@ -211,4 +211,6 @@ class SliceBench(anywidget.AnyWidget):
         """Free the page, and let go of the images and the view-model."""
         self.model.unlisten(self._changed_elsewhere)
         self.images, self.answers = {}, {}
+        layout = self.layout
         super().close()
+        layout.close()  # a widget of its own, which would stay
