@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 
-from spinekit.cli import case, cohort, compare, installation, networks, privacy, radiomics, train_diagnosis
+from spinekit.cli import case, cohort, compare, installation, networks, privacy, radiomics, study, train_diagnosis
 from spinekit.cli.app import app
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "networks",
     "privacy",
     "radiomics",
+    "study",
     "train_diagnosis",
 ]
 

@@ -23,7 +23,7 @@ CLASSIFIERS = (
 )  # fmt: skip
 GRIDS: Mapping[str, Mapping[str, Sequence[Any]]] = {
     REFERENCE: {"C": (0.01, 0.1, 1.0)},
-    "svm": {"estimator__C": (0.3, 1.0, 3.0)},
+    "svm": {"C": (0.3, 1.0, 3.0)},
     "random_forest": {"min_samples_leaf": (2, 5)},
     "extra_trees": {"min_samples_leaf": (2, 5)},
     "gradient_boosting": {"max_depth": (1, 2)},
@@ -84,15 +84,15 @@ class PipelineChoices:
 
 def _classifier(name: str, seed: int) -> Any:
     from sklearn import ensemble, linear_model
-    from sklearn.calibration import CalibratedClassifierCV
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
     from sklearn.naive_bayes import GaussianNB
     from sklearn.neighbors import KNeighborsClassifier
-    from sklearn.svm import SVC
+
+    from spinekit.diagnosis.support_vectors import CalibratedSvm
 
     made: dict[str, Any] = {
         REFERENCE: lambda: linear_model.LogisticRegression(max_iter=2000),
-        "svm": lambda: CalibratedClassifierCV(SVC(gamma="scale"), ensemble=False, cv=3),
+        "svm": CalibratedSvm,
         "random_forest": lambda: ensemble.RandomForestClassifier(200, random_state=seed, n_jobs=1),
         "extra_trees": lambda: ensemble.ExtraTreesClassifier(200, random_state=seed, n_jobs=1),
         "gradient_boosting": lambda: ensemble.GradientBoostingClassifier(

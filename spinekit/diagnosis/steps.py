@@ -72,11 +72,18 @@ class UsableColumns(ColumnStep):
 
     def fit(self, X: Any, y: Any = None) -> UsableColumns:
         """Learn which columns can be used, and their medians."""
-        frame = as_frame(X).replace([np.inf, -np.inf], np.nan)
-        spread = frame.max() - frame.min()
-        usable = (frame.isna().mean() <= self.missing) & (spread > 1e-12 * frame.abs().max().clip(lower=1e-300))
+        import pandas as pd
+
+        frame = as_frame(X)
+        values = frame.to_numpy()
+        finite = np.isfinite(values)
+        low, high = np.where(finite, values, np.inf).min(axis=0), np.where(finite, values, -np.inf).max(axis=0)
+        with np.errstate(invalid="ignore"):
+            varies = high - low > 1e-12 * np.maximum(np.maximum(abs(low), abs(high)), 1e-300)
+        usable = ((~finite).mean(axis=0) <= self.missing) & varies & finite.any(axis=0)
         self.columns_ = tuple(frame.columns[usable])
-        self.medians_ = frame[list(self.columns_)].median()
+        gaps = np.where(finite, values, np.nan)[:, usable]
+        self.medians_ = pd.Series(np.nanmedian(gaps, axis=0), index=list(self.columns_), dtype=np.float64)
         if not self.columns_:
             raise InputRefusedError(
                 "value-out-of-range",
@@ -89,8 +96,12 @@ class UsableColumns(ColumnStep):
 
     def transform(self, X: Any) -> Any:
         """Return the usable columns with gaps filled."""
-        frame = super().transform(X).replace([np.inf, -np.inf], np.nan)
-        return frame.fillna(self.medians_)
+        import pandas as pd
+
+        frame = super().transform(X)
+        values = frame.to_numpy()
+        filled = np.where(np.isfinite(values), values, self.medians_.to_numpy())
+        return pd.DataFrame(filled, index=frame.index, columns=frame.columns)
 
 
 def icc_consistency(first: Any, second: Any) -> Any:

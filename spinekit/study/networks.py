@@ -1,0 +1,109 @@
+"""What the two networks say of each case of a study, computed once and kept.
+
+The networks are frozen: they were trained on simulated patients with other seeds than any study's, so that no
+case of the table was seen in training. What is fitted on them here, a classifier on the features of the
+U-Net's region or on the embedding of the Inception-ResNet, is fitted inside the fold like every other arm.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinekit.case import Roi
+from spinekit.errors import InputRefusedError
+from spinekit.evaluation.metrics import overlap_scores
+from spinekit.provenance import hash_json, write_json
+from spinekit.study.case_work import case_key
+from spinekit.study.measured import maps_of, radiomics_features
+from spinekit.study.regions import regions_of
+from spinekit.study.sources import OpenCase, open_case
+from spinekit.study.table import StudyCase
+
+__all__ = ["network_records", "networks_missing"]
+
+FORMAT = 1
+
+
+def networks_missing() -> str:
+    """Return why the networks cannot be asked, empty if they can: both sets of weights have to be there."""
+    from spinekit.models.checkpoints import read_card, shipped
+
+    for kind in ("unet", "inception_resnet"):
+        try:
+            read_card(shipped(kind), kind=kind)
+        except InputRefusedError as refused:
+            return refused.message
+    return ""
+
+
+def _hashes() -> dict[str, str]:
+    from spinekit.models.checkpoints import read_card, shipped
+
+    return {kind: str(read_card(shipped(kind), kind=kind)["sha256"]) for kind in ("unet", "inception_resnet")}
+
+
+def network_records(
+    cases: Sequence[StudyCase], folder: Path, *, on_case: Callable[[int, int, str], None] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Return the record of each case by name: overlap and features of the U-Net's region, embedding and logit.
+
+    Kept as ``NAME.networks.json`` beside the case's own record, under a key that holds the weights' hashes.
+    """
+    weights = _hashes()
+    found = {}
+    for number, case in enumerate(cases, start=1):
+        path = folder / f"{case.name}.networks.json"
+        key = hash_json({"case": case_key(case), "weights": weights, "format": FORMAT})
+        kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        if kept.get("key") != key:
+            try:
+                record = _asked(open_case(case))
+            except InputRefusedError as refused:
+                record = dict(refused.as_dict())
+            write_json(path, record | {"case": case.name, "key": key})
+            kept = json.loads(path.read_text(encoding="utf-8"))
+        found[case.name] = kept
+        if on_case is not None:
+            on_case(number, len(cases), f"{case.name}, networks")
+    return found
+
+
+def _asked(case: OpenCase) -> dict[str, Any]:
+    from spinekit.models.crop import lesion_crop
+    from spinekit.models.inception_resnet_use import ask, open_classifier
+    from spinekit.models.segmenting import segment
+
+    series, n = case.series, case.n_baseline
+    region = next(iter(regions_of(case).by_name.values()))
+    seen = segment(series, n)
+    views = ask(open_classifier(), lesion_crop(series, region, n))
+    found = seen.roi.mask
+    scores = (
+        {}
+        if case.truth is None
+        else overlap_scores(found, case.all_lesions, spacing_zyx_mm=series.geometry.spacing_zyx_mm)
+    )
+    return {
+        "unet_scores": scores,
+        "unet": _features_of_largest(case, seen.lesions.values),
+        "inception": {"logit": views.logit} | {f"embedding_{k:03d}": float(v) for k, v in enumerate(views.embedding)},
+    }
+
+
+def _features_of_largest(case: OpenCase, numbers: Any) -> dict[str, float]:
+    """Return the features of the largest lesion that the U-Net proposes; empty if it proposes none that has any."""
+    mask = np.asarray(numbers) == 1
+    if mask.sum() < 8 or np.flatnonzero(mask.any(axis=(1, 2))).size < 2:
+        return {}
+    roi = Roi(mask, case.series.geometry, "lesion")
+    try:
+        features = radiomics_features(case.series, case.n_baseline, roi, maps_of(case.series, case.n_baseline))
+    except InputRefusedError:
+        return {}  # a region that has no features is a missing value, which the fold fills
+    return {name: value for name, value in features.items() if math.isfinite(value)}
