@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "card_table",
+    "column_table",
+    "curve_table",
     "diagnosis_table",
     "explanation_table",
     "feature_table",
     "journal_table",
     "map_statistics",
     "phase_table",
+    "preflight_table",
     "provenance_table",
     "quantity_table",
     "record_table",
@@ -30,6 +33,7 @@ __all__ = [
     "segmentation_table",
     "series_table",
     "settings_table",
+    "spread_table",
     "undefined_table",
     "warning_table",
 ]
@@ -251,6 +255,60 @@ def feature_table(table: pd.DataFrame) -> pd.DataFrame:
     """Return the feature table turned on its side, one line per feature, numbers with six digits."""
     turned = table.T.rename_axis(index=None, columns="feature")
     return turned.map(lambda value: f"{value:.6g}" if isinstance(value, (int, float, np.number)) else str(value))
+
+
+def preflight_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Return what was seen before the extraction, one line per image: voxels, range, levels, width advised, doubts."""
+    shown = pd.DataFrame(
+        {
+            "voxels": table["n_voxels"],
+            "slices": table["n_slices"],
+            "range (1st to 99th percentile)": [
+                f"{a:.4g} to {b:.4g}" for a, b in zip(table["p1"], table["p99"], strict=True)
+            ],
+            "grey levels": table["grey_levels"],
+            "bin width advised": [f"{w:g}" for w in table["bin_width"]],
+            "why": table["reason"],
+            "doubts": [text.replace("\n", " ") or "none" for text in table["findings"]],
+        },
+        index=table.index,
+    )
+    return shown.reset_index().set_index("image")
+
+
+def curve_table(curves: pd.DataFrame, *, rows: int = 12) -> pd.DataFrame:
+    """Return the features that change most over time, by their peak over the baseline's size."""
+    size = curves["baseline"].abs().where(curves["baseline"] != 0)
+    change = (curves["peak"] / size).rename("peak / baseline")
+    order = change.abs().sort_values(ascending=False).index[:rows]
+    names = ["baseline", "peak", "time_to_peak", "slope", "wash_out", "last"]
+    shown = curves.loc[order, names].rename(columns={"time_to_peak": "time to peak, s", "slope": "slope, 1/s",
+                                                     "wash_out": "wash-out, 1/s"})  # fmt: skip
+    return shown.assign(**{"peak / baseline": change.loc[order]}).map(lambda v: f"{v:.4g}")
+
+
+def spread_table(spread: pd.DataFrame, *, rows: int = 12) -> pd.DataFrame:
+    """Return the features that move most when the region or the image is a little otherwise, and what moves them."""
+    order = spread["largest_change"].sort_values(ascending=False).index[:rows]
+    part = spread.loc[order]
+    return pd.DataFrame(
+        {
+            "value": [f"{v:.4g}" for v in part["reference"]],
+            "coefficient of variation": [f"{v:.2g}" for v in part["cv"]],
+            "largest change": [f"{100 * v:.0f} %" for v in part["largest_change"]],
+            "by": part["by"],
+        },
+        index=part.index,
+    )
+
+
+def column_table(columns: Iterable[str]) -> pd.DataFrame:
+    """Return what the columns of a feature table mean, one line each."""
+    from spinekit.radiomics import describe_features
+
+    return describe_features(columns)[["family_words", "meaning", "formula", "ibsi_tag"]].rename(
+        columns={"family_words": "family", "ibsi_tag": "IBSI tag"}
+    )
 
 
 def _short(value: Any) -> str:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from spinekit.phantom import SimulatedCase
 
 __all__ = [
-    "STABILITY_IMAGES", "Perturbed", "measure_case", "noise_of", "perturbed", "simulated_measurements",
-    "stability_of_case",
+    "STABILITY_IMAGES", "Perturbed", "check_stability", "measure_case", "noise_of", "perturbed",
+    "simulated_measurements", "stability_of_case",
 ]  # fmt: skip
 
 STABILITY_IMAGES = ("relative_enhancement_peak", "wash_in_slope", "phase_peak")
@@ -207,11 +207,19 @@ def stability_of_case(case_dir: Any, *, n_seeds: int = 3, n_readers: int = 1) ->
 
     study, series, roi = open_settings(case_dir), open_series(case_dir), open_roi(case_dir)
     n_baseline = study.kinetics.n_baseline
-    seeds = [(int(i), int(j), int(k)) for i, j, k in roi.record.get("seeds", ())]
+    regrown = roi.record.get("method") == study.growing.method  # a drawn region is not grown again
+    seeds = [(int(i), int(j), int(k)) for i, j, k in roi.record.get("seeds", ())] if regrown else []
     ways = perturbed(series, roi, seeds=seeds, n_baseline=n_baseline, growing=study.growing, n_seeds=n_seeds,
                      n_readers=n_readers)  # fmt: skip
     return measure_case(ways, n_baseline=n_baseline, images=study.radiomics.images,
                         discretisation=binning_of(study.radiomics), **feature_choices(study.radiomics))  # fmt: skip
+
+
+def check_stability(case_dir: Any, *, n_seeds: int = 2) -> pd.DataFrame:
+    """Return how far every feature of a case moves under perturbation; see `spinekit.radiomics.spread_of_one_case`."""
+    from spinekit.radiomics import spread_of_one_case
+
+    return spread_of_one_case(stability_of_case(case_dir, n_seeds=n_seeds))
 
 
 def simulated_measurements(
