@@ -22,7 +22,8 @@ __all__ = ["KEP_RANGE_PER_MIN", "MODELS", "ToftsFit", "fit_tofts"]
 MODELS = ("tofts", "extended_tofts")
 KEP_RANGE_PER_MIN = (0.001, 50.0)  # time constants from 1 s to 17 h; what lies outside cannot be told from the edge
 STEPS_PER_E_FOLD = 4.0  # of the kep grid: every valley of the cost is wider than its step
-DELAY_STEP_S = 1.0  # of the delay grid; a bolus is wider
+DELAY_STEP_S = 0.5  # of the delay grid; a bolus is wider
+COARSE = 5e-4  # of the plasma peak: what the coarser curve of the first steps may differ by
 THREADS = min(4, os.cpu_count() or 1)
 CHUNK = 65536  # voxels fitted at a time: 25 phases of them are 13 MB
 
@@ -118,7 +119,7 @@ def fit_tofts(
     Notes
     -----
     Variable projection: for a given kep and d the model is linear in Ktrans and vp. A grid over kep and d
-    finds the deepest valley, damped Gauss-Newton steps on the projected problem its bottom.
+    finds the deepest valleys, damped Gauss-Newton steps on the projected problem their bottoms.
 
     References
     ----------
@@ -219,9 +220,10 @@ def _fit(
 
     delays, keps = grid
     t, ta, ca = times / 60.0, plasma_times / 60.0, np.ascontiguousarray(plasma)
+    tb, cb = _thinned(ta, ca)
     vessels = np.empty((delays.size, t.size))
     leaked = np.empty((delays.size, t.size, keps.size))
-    tabulate(t, ta, ca, delays, keps, vessels, leaked)
+    tabulate(t, tb, cb, delays, keps, vessels, leaked)
     n = values.shape[1]
     out, code = np.full((len(OUTPUTS), n), np.nan), np.zeros(n, dtype=np.int8)
     with ThreadPoolExecutor(THREADS) as pool:  # the kernel releases the interpreter's lock
@@ -232,7 +234,7 @@ def _fit(
             parts = pairwise(np.linspace(0, size, 8 * THREADS + 1).astype(int))  # enhancing voxels lie together
             done = [
                 pool.submit(
-                    fit_voxels, curves, t, ta, ca, delays, keps, vessels, leaked,
+                    fit_voxels, curves, t, ta, ca, tb, cb, delays, keps, vessels, leaked,
                     model == "extended_tofts", non_negative, a, b, part, reason,
                 )
                 for a, b in parts
@@ -241,6 +243,22 @@ def _fit(
                 one.result()
             out[:, start : start + size], code[start : start + size] = part, reason
     return out, code
+
+
+def _thinned(times: Any, plasma: Any) -> tuple[Any, Any]:
+    """Return the samples between which the others lie on a straight line, to `COARSE` of the peak."""
+    slack = COARSE * float(np.abs(plasma).max())
+    kept, low, high = [0], -np.inf, np.inf
+    for n in range(1, times.size):
+        since = times[n] - times[kept[-1]]
+        if not low <= (plasma[n] - plasma[kept[-1]]) / since <= high:
+            kept.append(n - 1)
+            since, low, high = times[n] - times[n - 1], -np.inf, np.inf
+        rise = plasma[n] - plasma[kept[-1]]
+        low, high = max(low, (rise - slack) / since), min(high, (rise + slack) / since)
+    kept.append(times.size - 1)
+    chosen = np.unique(kept)
+    return np.ascontiguousarray(times[chosen]), np.ascontiguousarray(plasma[chosen])
 
 
 def _result(out: Any, code: Any, shape: tuple[int, ...], n_phases: int, model: str) -> ToftsFit:

@@ -27,7 +27,7 @@ def breast(shared_data):
 
 
 def test_percent_enhancement_is_the_provider_s(breast):
-    series, maps, provider = breast
+    series, _, provider = breast
     first = sk.parameter_maps(
         sk.DynamicSeries(series.signal[:2], series.times_s[:2], series.geometry, "times_s"),
         1,
