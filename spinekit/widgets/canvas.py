@@ -1,7 +1,7 @@
-"""From our arrays to the viewer's and back: axis order, sides, bytes.
+"""From our arrays to the page's and back: axis order, sides, bytes.
 
-The viewer (NiiVue) keeps a drawing in the order R, A, S whatever the image's own order is. Images are
-therefore handed over in that order, so that a drawing and an image share one index.
+Images and drawings are handed over in the order R, A, S whatever the image's own order is, so that a drawing and
+an image share one index, and a plane is drawn alike for every acquisition. NiiVue keeps its drawings so, too.
 """
 
 from __future__ import annotations
@@ -68,10 +68,6 @@ class Canvas:
         """Return the mask of what a drawing holds in one pen value; the bitmap is flat, R running fastest."""
         return self.from_viewer(np.asarray(bitmap, dtype=np.uint8).reshape(self.shape)) == pen
 
-    def bitmap_from(self, labels: Any) -> Any:
-        """Return labels (Z, Y, X) as a flat uint8 drawing."""
-        return np.ascontiguousarray(self.to_viewer(np.asarray(labels, dtype=np.uint8))).ravel()
-
     def affine_ras(self) -> Any:
         """Return the affine (4, 4) of the viewer's order, RAS mm."""
         axes, flips = self._order
@@ -131,9 +127,3 @@ class Canvas:
         scaled -= INT16_MAX
         scaled = np.rint(scaled, out=scaled).astype(np.int16)
         return nifti_bytes(scaled.T, self.affine_ras(), slope=slope, intercept=low + INT16_MAX * slope)
-
-    def index_at(self, mm_ras: Any) -> tuple[int, int, int]:
-        """Return the voxel (i, j, k) at a place the viewer reports in RAS mm."""
-        x, y, z = (float(v) for v in list(mm_ras)[:3])
-        i, j, k = np.rint(self.geometry.mm_to_index((-x, -y, z))).astype(int)
-        return int(i), int(j), int(k)

@@ -11,7 +11,7 @@ from spinekit.case import Roi
 from spinekit.errors import InputRefusedError, NothingSelectedError
 from spinekit.phantom import simulate_case
 from spinekit.viewmodels import RoiReview, SeedSelection
-from spinekit.widgets import roi_review, seed_picker, series_view
+from spinekit.widgets import niivue_view, roi_review, seed_picker, series_view
 
 CASE = simulate_case(3, size=(96, 96, 12))
 SERIES, SEED, T2 = CASE.series, CASE.seed_ijk, CASE.t2
@@ -289,3 +289,13 @@ def test_a_region_of_another_origin_is_named(selection):
     assert "from file" in page.panel["detail"]
     assert np.array_equal(page.labels["series"], CASE.lesion.mask)
     page.bench.close()
+
+
+def test_niivue_gets_the_image_and_the_region_on_one_grid():
+    view = niivue_view(SERIES, roi=CASE.lesion)
+
+    assert [layer.name for layer in view.volumes] == ["image.nii", "region.nii"]
+    other = Roi(T2.values > 0, T2.geometry)
+    with pytest.raises(InputRefusedError, match="grids"):
+        niivue_view(SERIES, roi=other)
+    view.close()

@@ -1,0 +1,185 @@
+"""Result plots: what the browser is given is what Python computed, and every plot has its static twin."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from numpy.testing import assert_allclose, assert_array_equal
+
+import spinekit as sk
+from spinekit.case import Diagnosis, Roi
+from spinekit.errors import InputRefusedError
+from spinekit.evaluation.roc import at_threshold
+from spinekit.kinetics.descriptive import relative_enhancement
+from spinekit.segmentation.film import growth_film
+from spinekit.widgets import results
+from spinekit.widgets.results.plot import plain
+
+
+@pytest.fixture(scope="module")
+def case():
+    simulated = sk.simulate_case(3, size=(64, 64, 10))
+    n = simulated.n_baseline
+    roi = sk.grow_region(simulated.series, [simulated.seed_ijk], n_baseline=n)
+    return simulated.series, roi, sk.parameter_maps(simulated.series, n_baseline=n), n
+
+
+@pytest.fixture
+def scores():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 40)
+    return [f"case-{n:02d}" for n in range(40)], truth, truth * 0.8 + rng.normal(size=40)
+
+
+FEATURES = pd.DataFrame(
+    {"phase": [0, 1, 0, 1], "time_s": [0.0, 9.0, 0.0, 9.0], "feature": ["a_Mean", "a_Mean", "b_Idn", "b_Idn"],
+     "value": [1.0, 2.0, math.nan, 4.0]}
+)  # fmt: skip
+SAID = Diagnosis(
+    {"metastasis": 0.3, "primary": 0.7}, None, "the model abstains", ("metastasis", "primary"), 0.9, (0.6, 0.8),
+    record={"reference": {"metastasis": [0.1, 0.4], "primary": [0.6, 0.9]}},
+)  # fmt: skip
+
+
+def unpacked(array):
+    return np.frombuffer(array["data"], dtype=array["dtype"]).reshape(array["shape"])
+
+
+def every_plot(case, scores):
+    series, roi, maps, n = case
+    names, truth, score = scores
+    yield results.map_explorer(maps, series, roi, n_baseline=n)
+    yield results.growing_film(series, roi, n_baseline=n, steps=4)
+    yield results.region_pair(series.phase(-1), roi, roi, simulated=True)
+    yield results.roc_explorer(names, truth, score, simulated=True)
+    yield results.feature_explorer(FEATURES, simulated=True)
+    yield results.probability_explorer(SAID, simulated=True)
+
+
+def test_an_unattended_run_gets_a_figure_of_each_plot_stamped_as_simulated(monkeypatch, case, scores):
+    monkeypatch.setenv("SPINEKIT_UNATTENDED", "1")
+
+    for shown in every_plot(case, scores):
+        assert isinstance(shown, Figure)
+        assert "SIMULATED" in shown.get_supxlabel()
+
+
+def test_a_reader_gets_a_plot_of_each_kind_stamped_as_simulated(monkeypatch, case, scores):
+    monkeypatch.delenv("SPINEKIT_UNATTENDED", raising=False)
+    shown = list(every_plot(case, scores))
+
+    assert [p.kind for p in shown] == ["map", "film", "pair", "roc", "features", "probability"]
+    assert all(p.data["simulated"] for p in shown)
+
+
+def test_the_curves_and_values_behind_a_map_are_those_of_the_voxels(case):
+    series, roi, maps, n = case
+    shown = results.map_explorer(maps, series, roi, n_baseline=n)
+    ijk = unpacked(shown.arrays["ijk"])
+    curves = unpacked(shown.arrays["curves"]) * shown.data["curveStep"] + shown.data["curveLow"]
+    chosen = int(np.argmax(unpacked(shown.arrays["maps"])[0]))
+    i, j, k = ijk[chosen]
+
+    expected = relative_enhancement(series.signal[:, k, j, i].astype(float), n_baseline=n)
+    assert_allclose(curves[:, chosen], expected, atol=shown.data["curveStep"])
+    for number, described in enumerate(shown.data["maps"]):
+        assert_array_equal(unpacked(shown.arrays["maps"])[number, chosen], maps[described["name"]].values[k, j, i])
+
+
+def test_every_voxel_of_the_region_is_found_at_its_place_in_the_slices(case):
+    series, roi, maps, n = case
+    shown = results.map_explorer(maps, series, roi, n_baseline=n)
+    number = unpacked(shown.arrays["number"])
+
+    assert sorted(number[number >= 0]) == list(range(roi.n_voxels))
+    slices, rows, columns = number.shape
+    place = np.argwhere(number == 0)[0]
+    i, j, k = unpacked(shown.arrays["ijk"])[0]
+    assert place[0] + shown.data["first"] == k
+    assert unpacked(shown.arrays["grey"]).shape == (slices, rows, columns)
+
+
+def test_an_undefined_point_of_a_curve_travels_as_undefined():
+    from spinekit.widgets.results.maps import _as_steps, _steps
+
+    curves = np.array([[0.0, np.nan], [2.0, 1.0]])
+    low, step = _steps(curves, None)
+
+    assert_array_equal(_as_steps(curves, low, step) == 65535, np.isnan(curves))
+
+
+def test_the_film_passes_through_the_region_itself(case):
+    series, roi, _, n = case
+    film = growth_film(series, roi, n_baseline=n, steps=5)
+
+    assert film.tolerances[film.used] == roi.record["tolerance"]
+    assert_allclose(film.volumes_ml[film.used], roi.volume_ml)
+    assert not (roi.mask & (film.born > film.used)).any()
+    assert (np.diff(film.tolerances) > 0).all()
+
+
+def test_a_region_that_was_drawn_has_no_film(case):
+    series, roi, _, n = case
+
+    with pytest.raises(InputRefusedError, match="without seeds"):
+        growth_film(series, Roi(roi.mask, roi.geometry), n_baseline=n)
+
+
+def test_an_empty_region_is_refused(case):
+    series, roi, maps, n = case
+
+    with pytest.raises(InputRefusedError) as refused:
+        results.map_explorer(maps, series, Roi(np.zeros_like(roi.mask), roi.geometry), n_baseline=n)
+    assert refused.value.code == "roi-empty"
+
+
+def test_the_codes_of_a_pair_hold_both_regions(case):
+    series, roi, _, _ = case
+    other = Roi(np.roll(roi.mask, 1, axis=2), roi.geometry)
+    codes = unpacked(results.region_pair(series.phase(0), roi, other).arrays["codes"])
+
+    assert (codes & 1).sum() == roi.n_voxels
+    assert (codes >> 1).sum() == other.n_voxels
+
+
+def test_the_roc_begins_at_a_threshold_whose_rates_lie_on_the_curve(scores):
+    names, truth, score = scores
+    shown = results.roc_explorer(names, truth, score)
+    rates = at_threshold(truth, score, threshold=shown.data["threshold"])
+
+    corners = shown.data["corners"]
+    on_curve = zip(corners["falsePositive"], corners["truePositive"], strict=True)
+    assert any(math.isclose(1 - rates["specificity"], x) and math.isclose(rates["sensitivity"], y) for x, y in on_curve)
+    assert shown.data["cases"] == names
+
+
+def test_a_click_on_a_case_is_kept_and_told(scores):
+    told = []
+    shown = results.roc_explorer(*scores, on_open=told.append)
+
+    shown._answered(shown, {"open": "case-07"}, [])
+    shown._answered(shown, {"something": "else"}, [])
+
+    assert (shown.opened, told) == (["case-07"], ["case-07"])
+
+
+def test_names_that_do_not_fit_the_cases_are_refused(scores):
+    names, truth, score = scores
+
+    with pytest.raises(InputRefusedError, match="39 names for 40 cases"):
+        results.roc_explorer(names[1:], truth, score)
+
+
+def test_features_keep_their_order_and_an_undefined_value_stays_undefined():
+    shown = results.feature_explorer(FEATURES)
+
+    assert [f["name"] for f in shown.data["features"]] == ["a_Mean", "b_Idn"]
+    assert shown.data["features"][1]["values"] == [None, 4.0]
+
+
+def test_what_json_has_no_word_for_becomes_none():
+    assert plain({"a": np.array([1.0, np.nan, np.inf]), "b": (np.int64(3),)}) == {"a": [1.0, None, None], "b": [3]}
