@@ -17,15 +17,32 @@ from spinekit.plotting.orientation import view_of
 from spinekit.plotting.style import INK, OUTLINE, draw_outline, draw_slice, new_figure, stamp, window_of
 from spinekit.quantities import CURVE_TYPES, QUANTITIES
 
-__all__ = ["map_histograms", "map_panels"]
+__all__ = ["colours_of", "display_name", "map_histograms", "map_panels", "value_limits"]
 
 COLUMNS = 4
+SIGNED = ("wash_out_slope", "wash_out_ratio")
 CURVE_COLOURS = ("#3b7dd8", "#f2c14e", "#d1495b")  # persistent, plateau, wash-out
 
 
 def _label(name: str, unit: str) -> str:
     symbol = QUANTITIES[name].symbol if name in QUANTITIES else name
     return f"{symbol}" if unit in ("1", "") else f"{symbol}, {unit}"
+
+
+def display_name(name: str) -> str:
+    """Return the title of a map."""
+    return QUANTITIES[name].title if name in QUANTITIES else name
+
+
+def colours_of(name: str) -> Any:
+    """Return the colours of a map from its smallest to its largest value, uint8 of shape (256, 3)."""
+    cmap = colormaps["RdBu_r" if name in SIGNED else "viridis"]
+    return np.rint(255 * cmap(np.arange(256))[:, :3]).astype(np.uint8)
+
+
+def value_limits(name: str, values: Any) -> tuple[float, float]:
+    """Return the values at both ends of a map's colours: symmetric about zero where the sign matters."""
+    return _limits(values, name in SIGNED)
 
 
 def _limits(values: Any, signed: bool) -> tuple[float, float]:
@@ -106,7 +123,7 @@ def _colour(figure: Figure, axes: Any, values: Any, inside: Any, name: str, unit
         bar = figure.colorbar(image, ax=axes, shrink=0.85, ticks=list(CURVE_TYPES))
         bar.ax.set_yticklabels(list(CURVE_TYPES.values()))
     else:
-        signed = name in ("wash_out_slope", "wash_out_ratio")
+        signed = name in SIGNED
         low, high = _limits(inside, signed)
         cmap = colormaps["RdBu_r" if signed else "viridis"]
         image = axes.imshow(values, cmap=cmap, vmin=low, vmax=high, extent=extent, interpolation="nearest")

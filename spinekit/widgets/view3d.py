@@ -28,6 +28,7 @@ WAIT_S = 60.0  # after which the notebook goes on, whatever has become of the vi
 HEIGHT = "460px"
 BACKGROUND = (0.15, 0.16, 0.18, 1.0)  # dark enough for faint anatomy, light enough for the viewer's black menu
 LABEL_SHARE = 0.9  # of the region's colour over the image
+EDGES = 0.15  # how far tissue without edges is made transparent: at more the region is hard to see
 ASK = """
 const pause = ms => new Promise(done => setTimeout(done, ms));
 async function render({ model, el }) {
@@ -157,6 +158,7 @@ def _arguments(scene: Scene) -> dict[str, Any]:
         "container_style": {"height": HEIGHT},
         "cmap": "Grayscale",
         "bg_color": list(BACKGROUND),
+        "gradient_opacity": EDGES,
     }
     if scene.roi is not None and scene.roi.mask.any():
         chosen["label_image"] = _ngff(scene.roi.mask.astype(np.uint8), scene.image)

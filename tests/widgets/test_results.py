@@ -98,7 +98,7 @@ def test_every_voxel_of_the_region_is_found_at_its_place_in_the_slices(case):
     assert sorted(number[number >= 0]) == list(range(roi.n_voxels))
     slices, rows, columns = number.shape
     place = np.argwhere(number == 0)[0]
-    i, j, k = unpacked(shown.arrays["ijk"])[0]
+    k = unpacked(shown.arrays["ijk"])[0, 2]
     assert place[0] + shown.data["first"] == k
     assert unpacked(shown.arrays["grey"]).shape == (slices, rows, columns)
 
@@ -113,13 +113,23 @@ def test_an_undefined_point_of_a_curve_travels_as_undefined():
 
 
 def test_the_film_passes_through_the_region_itself(case):
-    series, roi, _, n = case
+    series, grown, _, n = case
+    roi = sk.grow_region(series, grown.record["seeds"], n_baseline=n, tolerance=1.3)
     film = growth_film(series, roi, n_baseline=n, steps=5)
 
-    assert film.tolerances[film.used] == roi.record["tolerance"]
+    assert (film.exact, film.tolerances[film.used]) == (True, 1.3)
     assert_allclose(film.volumes_ml[film.used], roi.volume_ml)
     assert not (roi.mask & (film.born > film.used)).any()
     assert (np.diff(film.tolerances) > 0).all()
+
+
+def test_a_region_without_a_tolerance_is_placed_by_its_volume(case):
+    series, grown, _, n = case
+    roi = Roi(grown.mask, grown.geometry, record={"seeds": grown.record["seeds"], "method": "curve"})
+    film = growth_film(series, roi, n_baseline=n, steps=6)
+
+    assert not film.exact
+    assert film.used == np.argmin(np.abs(film.volumes_ml - roi.volume_ml))
 
 
 def test_a_region_that_was_drawn_has_no_film(case):
