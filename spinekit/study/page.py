@@ -48,7 +48,7 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
-def _cells(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+def _cells(table: Any) -> tuple[list[str], list[list[str]]]:
     plain = table.reset_index() if table.index.name or table.index.nlevels > 1 else table
     rows = [[_cell(v) for v in row] for row in plain.itertuples(index=False)]
     return [str(c) for c in plain.columns], rows

@@ -17,6 +17,7 @@ __all__ = ["CLASSES", "CLINICAL", "StudyCase", "read_study_table", "simulated_ta
 
 CLASSES = ("primary", "metastasis")  # coded 0 and 1: the question is metastasis
 SIMULATED = "simulated:"
+APART = 80  # between the first seeds of the two hospitals
 CLINICAL = ("age_years", "sex", "alkaline_phosphatase_u_per_l", "history_of_cancer")
 WORDS = {"yes": 1.0, "no": 0.0, "true": 1.0, "false": 0.0, "f": 1.0, "m": 0.0}
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # safe as a file name everywhere
@@ -185,15 +186,18 @@ def simulated_table(
     size : tuple of int
         Voxels along x, y, z.
     first_seed : int
-        Seed of the first patient; the others follow.
+        Seed of the first patient of hospital A; those of hospital B begin 80 later (later still in a larger cohort),
+        so that a larger cohort of one size holds the cases of a smaller one.
     """
     from spinekit.phantom.patient import Patient
     from spinekit.provenance import write_text
 
+    seeds = [first_seed + n for n in range(n_internal)]
+    seeds += [first_seed + max(n_internal, APART) + n for n in range(n_external)]
     lines = [",".join(("case", "patient", "centre", "label", "series", *CLINICAL))]
-    for n in range(n_internal + n_external):
-        seed, centre = first_seed + n, "A" if n < n_internal else "B"
-        label = CLASSES[1 - n % 2]
+    for n, seed in enumerate(seeds):
+        centre, place = ("A", n) if n < n_internal else ("B", n - n_internal)
+        label = CLASSES[1 - place % 2]
         facts: Mapping[str, Any] = Patient.draw(seed, diagnosis=label).clinical
         told = [str(facts[key]).lower() if isinstance(facts[key], bool) else str(facts[key]) for key in CLINICAL]
         name = f"simulated-{centre}-{seed:05d}"
