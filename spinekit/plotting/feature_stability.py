@@ -16,7 +16,7 @@ __all__ = ["feature_curves_panels", "stability_figure", "stability_of_one_case"]
 
 SHOWN = (
     ("original_firstorder_Mean", "mean signal"), ("original_firstorder_Entropy", "entropy, bits"),
-    ("original_glcm_Contrast", "co-occurrence: contrast"), ("original_glcm_Idn", "co-occurrence: inverse difference"),
+    ("original_glcm_Contrast", "contrast of neighbours"), ("original_glcm_Idn", "likeness of neighbours"),
     ("original_glrlm_RunPercentage", "runs per voxel"), ("original_glszm_ZonePercentage", "zones per voxel"),
     ("original_gldm_DependenceEntropy", "dependence entropy, bits"), ("original_ngtdm_Coarseness", "coarseness"),
 )  # fmt: skip
@@ -29,7 +29,7 @@ ONE_CASE_LIMIT = 0.1  # a coefficient of variation of a tenth
 
 
 def feature_curves_panels(table: pd.DataFrame, *, n_baseline: int = 1, simulated: bool = False) -> Figure:
-    """Draw eight features of every phase over time; the phases before contrast agent lie in the grey band.
+    """Draw eight features of every phase over time; grey: before the contrast agent; dashed: its mean.
 
     Parameters
     ----------
@@ -46,7 +46,10 @@ def feature_curves_panels(table: pd.DataFrame, *, n_baseline: int = 1, simulated
         axes.set_axis_off()
     for axes, (name, words) in zip(panels, shown, strict=False):
         part = table[table["feature"] == name].sort_values("time_s")
-        axes.axvspan(times[0], times[n_baseline - 1], color="0.9", linewidth=0)
+        axes.axvspan(times[0], times[n_baseline - 1], color="0.9", linewidth=3)
+        before = part["value"].to_numpy(dtype=float)[:n_baseline].mean()
+        if np.isfinite(before):
+            axes.axhline(before, color="0.6", linewidth=0.8, linestyle="--")
         axes.plot(part["time_s"], part["value"], "o-", color=DARK, markersize=3.5, linewidth=1.3)
         axes.set_title(words, fontsize=9, color=INK)
         axes.tick_params(labelsize=8)
@@ -78,8 +81,8 @@ def stability_figure(
     _dots(right, table, [f for f in shares.index if f != "all"], threshold)
     share, complete = float(table["stable"].mean()), int(table["n_cases"].max())
     right.set_title(
-        f"all perturbations, {complete} cases: {100 * share:.1f} % of {len(table)} features above {threshold:g}\n"
-        f"(published for another tumour and setting: {100 * published:.1f} %)", fontsize=9, color=INK, loc="left",
+        f"all perturbations, {complete} cases:\n{100 * share:.1f} % of {len(table)} features above {threshold:g}\n"
+        f"(published, other tumours: {100 * published:.1f} %)", fontsize=9, color=INK, loc="left",
     )  # fmt: skip
     return stamp(figure, simulated)
 
@@ -87,7 +90,7 @@ def stability_figure(
 def _heat(axes: Any, shares: pd.DataFrame) -> None:
     kinds = [c for c in shares.columns if c != "n_features"]
     values = shares[kinds].to_numpy(dtype=float)
-    axes.imshow(0.75 * values, cmap="YlGnBu", vmin=0, vmax=1, aspect="auto")
+    axes.imshow(0.5 * values, cmap="YlGnBu", vmin=0, vmax=1, aspect="auto")
     for row, column in np.ndindex(values.shape):
         text = f"{100 * values[row, column]:.0f}" if np.isfinite(values[row, column]) else "–"
         axes.text(column, row, text, ha="center", va="center", fontsize=9, color=INK)
@@ -137,6 +140,7 @@ def stability_of_one_case(spread: pd.DataFrame, *, simulated: bool = False) -> F
     )  # fmt: skip
     left.axvline(ONE_CASE_LIMIT, color="#b00020", linewidth=1)
     left.set_xscale("log")
+    left.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
     left.set_xlabel("coefficient of variation over all perturbations", fontsize=9)
     names = [f"{FAMILY_NAMES.get(f, f)} ({part.size})" for f, part in zip(families, parts, strict=True)]
     left.set_yticks(range(len(families)), names, fontsize=9)
