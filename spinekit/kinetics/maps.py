@@ -15,6 +15,7 @@ from spinekit.case import DynamicSeries, ParameterMaps, Roi, Volume
 from spinekit.errors import InputRefusedError, coded_warning
 from spinekit.geometry import require_same_grid
 from spinekit.kinetics.descriptive import area_weights, last_early_phase, require_baseline, unknown_convention
+from spinekit.kinetics.quantitative import QUANTITATIVE, Input, quantitative_maps
 from spinekit.quantities import QUANTITIES
 from spinekit.settings import Kinetics
 
@@ -54,8 +55,10 @@ def parameter_maps(
     *,
     names: Iterable[str] | None = None,
     settings: Kinetics | None = None,
+    t1: Volume | None = None,
+    arterial: Input | None = None,
 ) -> ParameterMaps:
-    """Compute the descriptive kinetic maps of a series.
+    """Compute the kinetic maps of a series.
 
     Parameters
     ----------
@@ -66,20 +69,27 @@ def parameter_maps(
     within : Roi, optional
         Compute inside this region only; NaN outside.
     names : iterable of str, optional
-        Which maps; all descriptive ones if not given.
+        Which maps; all descriptive ones if not given. ktrans, kep, ve and vp have to be asked for: they need
+        repetition time, flip angle and a T1, and take longer.
     settings : Kinetics, optional
-        Conventions: arrival, wash-out, early phase of SER.
+        Conventions: arrival, wash-out, early phase of SER, arterial input, assumed T1.
+    t1 : Volume, optional
+        Measured T1, s, for the quantitative maps; without it ``settings.assumed_t1_ms`` has to state one.
+    arterial : Input, optional
+        Measured arterial input (`image_derived_aif`) instead of the population curve of the settings.
 
     Returns
     -------
     ParameterMaps
         float32 volumes by name; NaN where undefined, with counts by reason in ``undefined``; the
-        conventions and phase times used in ``record``.
+        conventions and phase times used in ``record``, those of the quantitative maps and why they are
+        exploratory in ``record["quantitative"]``.
 
     Raises
     ------
     InputRefusedError
-        ``too-few-phases``, ``value-out-of-range`` (n_baseline), ``choice-unknown``.
+        ``too-few-phases``, ``value-out-of-range`` (n_baseline), ``choice-unknown``; ``protocol-insufficient``
+        for quantitative maps without repetition time, flip angle or T1.
     GridMismatchError
         If `within` is on another grid.
 
@@ -88,25 +98,41 @@ def parameter_maps(
     OSIPI CAPLEX; Lang 2013 (Magn Reson Imaging 31:1285); Lang 2017 (Acad Radiol); Kuhl 1999.
     """
     wanted = _wanted(names, series.n_phases)
-    plan = _plan(series, n_baseline, settings or Kinetics())
+    chosen = settings or Kinetics()
+    plan = _plan(series, n_baseline, chosen)
     if within is not None:
         require_same_grid(within.geometry, series.geometry, names=("ROI", "series"))
-    rows, reasons = _compute(series, plan, within, wanted)
-    volumes = {name: Volume(rows[name], series.geometry, name, QUANTITIES[name].unit) for name in wanted}
-    undefined = {name: _reasons_of(name, plan, reasons) for name in wanted}
-    return ParameterMaps(
-        volumes, series.geometry, undefined, _record(series, plan, within), _warnings(series, plan, within)
+    fitted = _fitted(series, n_baseline, within, chosen, t1, arterial) if set(wanted) & set(QUANTITATIVE) else None
+    described = tuple(name for name in wanted if name in DESCRIPTIVE)
+    rows, reasons = _compute(series, plan, within, described) if described else ({}, {})
+    volumes = {name: Volume(rows[name], series.geometry, name, QUANTITIES[name].unit) for name in described}
+    undefined = {name: _reasons_of(name, plan, reasons) for name in described}
+    record, warnings = _record(series, plan, within), _warnings(series, plan, within)
+    if fitted is not None:
+        volumes = {name: volumes[name] if name in volumes else fitted[name] for name in wanted}
+        undefined = {name: undefined[name] if name in undefined else dict(fitted.undefined[name]) for name in wanted}
+        record["quantitative"] = dict(fitted.record)
+        warnings = (*warnings, *fitted.warnings)
+    return ParameterMaps(volumes, series.geometry, undefined, record, warnings)
+
+
+def _fitted(
+    series: DynamicSeries, n_baseline: int, within: Roi | None, chosen: Kinetics, t1: Volume | None, blood: Input | None
+) -> ParameterMaps:
+    assumed = chosen.assumed_t1_ms / 1000.0 if chosen.assumed_t1_ms > 0 else None
+    return quantitative_maps(
+        series, n_baseline, within, t1=assumed if t1 is None else t1, arterial=blood or chosen.arterial_input
     )
 
 
 def _wanted(names: Iterable[str] | None, n_phases: int) -> tuple[str, ...]:
     wanted = DESCRIPTIVE if names is None else tuple(names)
-    unknown = [name for name in wanted if name not in DESCRIPTIVE]
+    unknown = [name for name in wanted if name not in (*DESCRIPTIVE, *QUANTITATIVE)]
     if unknown:
         raise InputRefusedError(
             "choice-unknown",
             found=f"The map '{unknown[0]}' was asked for.",
-            expected=f"Names out of {', '.join(DESCRIPTIVE)}.",
+            expected=f"Names out of {', '.join((*DESCRIPTIVE, *QUANTITATIVE))}.",
             cause="The name may be misspelt.",
             cure="Use a name from spinekit.quantities.",
         )

@@ -1,7 +1,8 @@
-"""Ktrans, kep, ve and vp of a series, by extended Tofts; exploratory unless the protocol supports them."""
+"""Ktrans, kep, ve and vp of a series, by (extended) Tofts; exploratory unless the protocol supports them."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from spinekit.errors import InputRefusedError, coded_warning
 from spinekit.geometry import require_same_grid
 from spinekit.kinetics.aif import BIEXPONENTIAL, HEMATOCRIT, biexponential_aif, parker_aif
 from spinekit.kinetics.descriptive import require_baseline
-from spinekit.kinetics.fit import ToftsFit, fit_tofts
+from spinekit.kinetics.fit import fit_tofts
 from spinekit.kinetics.signal import RELAXIVITY_PER_MM_S, concentration_from_signal
 from spinekit.quantities import QUANTITIES
 
@@ -24,6 +25,7 @@ BLOOD_T1_S = 1.6  # arterial blood at 3 T (Lu 2004, Magn Reson Med 52:679: 1.62 
 FINE_S = 1.0  # step of a population curve: it changes within seconds
 SPARE_S = 6.0  # of delay beyond the interval in which the bolus arrived
 ENOUGH_PHASES = 20
+CHUNK = 65536  # voxels whose concentration is held at a time, so that a whole series costs little memory
 STEP_S, LENGTH_S = 5.0, 180.0  # what a quantitative protocol keeps to (QIBA DCE profile: at most 5 s, at least 5 min)
 
 
@@ -123,20 +125,26 @@ def quantitative_maps(
     """
     require_baseline(n_baseline, series.n_phases)
     time_s, angle = _protocol(series, repetition_time_s, flip_angle_deg)
-    mask = _mask(series, within)
-    tissue_t1 = _tissue_t1(t1, series, mask)
+    where = np.flatnonzero(_mask(series, within))
+    tissue_t1 = _tissue_t1(t1, series, where)
     blood = _input(arterial, series, n_baseline)
-    step = float(series.times_s[n_baseline] - series.times_s[n_baseline - 1])
-    delays = (
-        (0.0, step + SPARE_S) if delay_range_s is None and not blood.measured else (delay_range_s or (0.0, SPARE_S))
-    )
-    content = concentration_from_signal(
-        series.signal[:, mask], n_baseline=n_baseline, t1_s=tissue_t1, repetition_time_s=time_s,
-        flip_angle_deg=angle, relaxivity_per_mM_s=relaxivity_per_mM_s,
-    )  # fmt: skip
-    fit = fit_tofts(
-        content, series.times_s, blood.plasma_mM, plasma_times_s=blood.times_s, model=model, delay_range_s=delays
-    )
+    delays = delay_range_s or _delays(series, n_baseline, blood)
+    flat = series.signal.reshape(series.n_phases, -1)
+    rows = np.full((len(QUANTITATIVE), flat.shape[1]), np.nan, dtype=np.float32)
+    errors = np.full((len(QUANTITATIVE), where.size), np.nan, dtype=np.float32)
+    undefined: Counter[str] = Counter()
+    for start in range(0, where.size, CHUNK):
+        part = slice(start, start + CHUNK)
+        content = concentration_from_signal(
+            flat[:, where[part]], n_baseline=n_baseline, t1_s=tissue_t1[part] if np.ndim(tissue_t1) else tissue_t1,
+            repetition_time_s=time_s, flip_angle_deg=angle, relaxivity_per_mM_s=relaxivity_per_mM_s,
+        )  # fmt: skip
+        fit = fit_tofts(
+            content, series.times_s, blood.plasma_mM, plasma_times_s=blood.times_s, model=model, delay_range_s=delays
+        )
+        rows[:, where[part]] = fit.ktrans_per_min, fit.kep_per_min, fit.ve, fit.vp
+        errors[:, part] = [fit.errors[name] for name in QUANTITATIVE]
+        undefined.update(fit.undefined)
     reasons = _exploratory(series, t1, blood)
     record = {
         "model": model,
@@ -144,18 +152,30 @@ def quantitative_maps(
         "repetition_time_s": time_s,
         "flip_angle_deg": angle,
         "relaxivity_per_mM_s": relaxivity_per_mM_s,
-        "t1": "map" if isinstance(t1, Volume) else f"assumed, {t1:g} s everywhere",
-        "delay_range_s": list(delays),
+        "t1": f"assumed, {tissue_t1:g} s everywhere" if isinstance(tissue_t1, float) else "measured, a map",
+        "delay_range_s": [float(d) for d in delays],
         "n_baseline": n_baseline,
         "exploratory": reasons,
-        "standard_error": {name: _median(fit.errors[name]) for name in QUANTITATIVE},
+        "standard_error": {name: _median(row) for name, row in zip(QUANTITATIVE, errors, strict=True)},
         "within_roi": within is not None,
         "simulated": bool(series.record.get("simulated", False)),
     }
-    warnings = [
-        coded_warning("quantities-exploratory", f"Ktrans, kep, ve and vp are exploratory: {'; '.join(reasons)}.")
-    ]
-    return _maps(series, mask, fit, record, tuple(warnings) if reasons else ())
+    text = f"Ktrans, kep, ve and vp are exploratory: {'; '.join(reasons)}."
+    shape, grid = series.geometry.shape_zyx, series.geometry
+    return ParameterMaps(
+        {n: Volume(row.reshape(shape), grid, n, QUANTITIES[n].unit) for n, row in zip(QUANTITATIVE, rows, strict=True)},
+        grid,
+        {name: dict(undefined) for name in QUANTITATIVE},
+        record,
+        (coded_warning("quantities-exploratory", text),) if reasons else (),
+    )
+
+
+def _delays(series: DynamicSeries, n_baseline: int, blood: Input) -> tuple[float, float]:
+    """Return where the delay is looked for: a population curve starts with the interval in which the bolus arrived."""
+    if blood.measured:
+        return 0.0, SPARE_S
+    return 0.0, float(series.times_s[n_baseline] - series.times_s[n_baseline - 1]) + SPARE_S
 
 
 def _protocol(series: DynamicSeries, time_s: float | None, angle_deg: float | None) -> tuple[float, float]:
@@ -186,12 +206,12 @@ def _mask(series: DynamicSeries, within: Roi | None) -> Any:
     return within.mask
 
 
-def _tissue_t1(t1: float | Volume | None, series: DynamicSeries, mask: Any) -> Any:
+def _tissue_t1(t1: float | Volume | None, series: DynamicSeries, where: Any) -> Any:
     if t1 is None:
         raise _insufficient("No T1 was given.", "Give a T1 map, or state an assumed T1 (kinetics.assumed_t1_ms).")
     if isinstance(t1, Volume):
         require_same_grid(t1.geometry, series.geometry, names=("T1 map", "series"))
-        return np.asarray(t1.values, dtype=np.float64)[mask]
+        return t1.values.ravel()[where].astype(np.float64)
     if not 0.05 <= t1 <= 10.0:
         raise InputRefusedError(
             "value-out-of-range",
@@ -240,13 +260,3 @@ def _exploratory(series: DynamicSeries, t1: float | Volume | None, blood: Input)
 def _median(values: Any) -> float | None:
     finite = values[np.isfinite(values)]
     return float(np.median(finite)) if finite.size else None
-
-
-def _maps(series: DynamicSeries, mask: Any, fit: ToftsFit, record: Any, warnings: tuple[str, ...]) -> ParameterMaps:
-    values = {"ktrans": fit.ktrans_per_min, "kep": fit.kep_per_min, "ve": fit.ve, "vp": fit.vp}
-    volumes = {}
-    for name, row in values.items():
-        whole = np.full(series.geometry.shape_zyx, np.nan, dtype=np.float32)
-        whole[mask] = row
-        volumes[name] = Volume(whole, series.geometry, name, QUANTITIES[name].unit)
-    return ParameterMaps(volumes, series.geometry, dict.fromkeys(values, fit.undefined), record, warnings)

@@ -8,10 +8,11 @@ __all__ = ["cache_state", "compile_kernels"]
 
 
 def compile_kernels() -> None:
-    """Compile, or load from the cache, the kernel of the maps; its types are fixed, so importing does it."""
-    from spinekit.kinetics import kernel
+    """Compile, or load from the cache, the kernels of maps and fit; their types are fixed, so importing does it."""
+    from spinekit.kinetics import fit_kernel, kernel
 
     assert kernel.describe_blocks.signatures
+    assert fit_kernel.fit_voxels.signatures
 
 
 def cache_state() -> tuple[str, bool]:

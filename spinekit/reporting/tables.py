@@ -140,12 +140,27 @@ def map_statistics(maps: ParameterMaps, roi: Roi) -> pd.DataFrame:
     return _by("quantity", pd.DataFrame(rows))
 
 
+def _support(name: str, maps: ParameterMaps) -> str:
+    """Say whether the protocol supports a quantity."""
+    if name not in maps:
+        told = maps.record.get("quantitative", {}).get("refused", "")
+        return f"not computed: {told}" if told else "not computed: it was not asked for"
+    values = maps[name].values
+    if not np.isfinite(values).any():
+        return "no: undefined in every voxel, see the reasons"
+    if not QUANTITIES[name].quantitative:
+        return "yes: from the signal and the times of the phases"
+    reasons = maps.record.get("quantitative", {}).get("exploratory", ())
+    return f"exploratory: {'; '.join(reasons)}" if reasons else "yes"
+
+
 def quantity_table(maps: ParameterMaps) -> pd.DataFrame:
-    """Return formula, unit and source of every quantity that was computed."""
+    """Return formula, unit and source of every quantity, and whether the protocol supports it."""
+    names = [name for name, quantity in QUANTITIES.items() if name in maps or quantity.quantitative]
     rows = [
         {"quantity": QUANTITIES[n].title, "symbol": QUANTITIES[n].symbol, "unit": QUANTITIES[n].unit,
-         "formula": QUANTITIES[n].formula, "source": QUANTITIES[n].source}
-        for n in maps
+         "formula": QUANTITIES[n].formula, "source": QUANTITIES[n].source, "supported": _support(n, maps)}
+        for n in names
     ]  # fmt: skip
     return _by("quantity", pd.DataFrame(rows))
 

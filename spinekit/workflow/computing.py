@@ -30,10 +30,15 @@ __all__ = [
 ]  # fmt: skip
 
 PathLike = str | os.PathLike[str]
+NOT_SUPPORTED = ("protocol-insufficient", "too-few-phases")  # of quantitative maps: the descriptive ones stand alone
 
 
 def compute_maps(case_dir: PathLike) -> ParameterMaps:
-    """Compute the kinetic maps of a case with its settings and write them to ``maps/``."""
+    """Compute the kinetic maps of a case with its settings and write them to ``maps/``.
+
+    With an assumed T1 in the settings ktrans, kep, ve and vp come with them, inside the region; where the
+    protocol refuses them ``record["quantitative"]["refused"]`` says why.
+    """
     from spinekit.io import write_volume
     from spinekit.kinetics import parameter_maps
 
@@ -41,6 +46,7 @@ def compute_maps(case_dir: PathLike) -> ParameterMaps:
     study = open_settings(case_dir)
     series = open_series(case_dir)
     maps = parameter_maps(series, n_baseline=study.kinetics.n_baseline, settings=study.kinetics)
+    maps = _with_quantitative(maps, case_dir, series, study.kinetics)
     for name, volume in maps.items():
         write_volume(volume, folder.map(name))
     write_json(
@@ -53,6 +59,29 @@ def compute_maps(case_dir: PathLike) -> ParameterMaps:
         },
     )
     return maps
+
+
+def _with_quantitative(
+    maps: ParameterMaps, case_dir: PathLike, series: DynamicSeries, chosen: Kinetics
+) -> ParameterMaps:
+    """Return the maps with the quantitative ones of the region, or with the reason why there are none."""
+    from spinekit.kinetics import QUANTITATIVE, parameter_maps
+
+    try:
+        within = open_roi(case_dir) if chosen.assumed_t1_ms > 0 else None
+        more = parameter_maps(series, chosen.n_baseline, within, names=QUANTITATIVE, settings=chosen)
+    except InputRefusedError as refused:
+        if refused.code not in NOT_SUPPORTED:
+            raise
+        reason = {"refused": refused.message, "code": refused.code}
+        return replace(maps, record={**maps.record, "quantitative": reason})
+    return replace(
+        maps,
+        volumes={**maps.volumes, **more.volumes},
+        undefined={**maps.undefined, **more.undefined},
+        record={**maps.record, "quantitative": more.record["quantitative"]},
+        warnings=tuple(dict.fromkeys((*maps.warnings, *more.warnings))),
+    )
 
 
 def open_maps(case_dir: PathLike) -> ParameterMaps:
