@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from spinekit.radiomics import Discretisation
-    from spinekit.settings import Radiomics
+    from spinekit.settings import Kinetics, Radiomics
 
 __all__ = [
     "binning_of", "check_features", "compute_feature_curves", "compute_features", "compute_maps", "feature_choices",
