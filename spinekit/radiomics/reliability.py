@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import fdtri
 
 __all__ = ["COLUMNS", "reliability"]
 
@@ -110,8 +110,8 @@ def _limits3(between: Any, error: Any, n: int, k: int, confidence: float) -> tup
     tail = 1.0 - (1.0 - confidence) / 2.0
     df = (n - 1, (n - 1) * (k - 1))
     ratio = between / error
-    low = ratio / stats.f.ppf(tail, *df)
-    high = ratio * stats.f.ppf(tail, df[1], df[0])
+    low = ratio / fdtri(*df, tail)
+    high = ratio * fdtri(df[1], df[0], tail)
     same = error == 0  # every repeat gives the same: certain
     return (np.where(same, 1.0, (low - 1) / (low + k - 1)), np.where(same, 1.0, (high - 1) / (high + k - 1)))
 
@@ -123,7 +123,7 @@ def _limits2(icc2: Any, between: Any, ways: Any, error: Any, n: int, k: int, con
     upper = (k - 1) * (n - 1) * (k * icc2 * ratio + part) ** 2
     lower = (n - 1) * k**2 * icc2**2 * ratio**2 + part**2
     freedom = upper / lower
-    first, second = stats.f.ppf(tail, n - 1, freedom), stats.f.ppf(tail, freedom, n - 1)
+    first, second = fdtri(n - 1, freedom, tail), fdtri(freedom, n - 1, tail)
     rest = (k * n - k - n) * error
     low = n * (between - first * error) / (first * (k * ways + rest) + n * between)
     high = n * (second * between - error) / (k * ways + rest + n * second * between)
