@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -168,7 +168,7 @@ def _told_alike(chosen: Stack, stacks: Mapping[tuple[str, int], Stack]) -> list[
     """Tell of series that were left out and have the protocol and the grid of the chosen one."""
     taken = {id(s) for s in chosen}
     left = [stack for stack in stacks.values() if id(stack[0]) not in taken]
-    alike = [stack for stack in left if _alike(chosen[0], stack[0]) and not _difference(chosen, stack)[0]]
+    alike = [stack for stack in left if _alike(_typical(chosen), _typical(stack)) and not _difference(chosen, stack)[0]]
     numbers = [stack[0].series_number for stack in (*alike, chosen)]
     if not alike:
         return []
@@ -183,7 +183,7 @@ def _families(stacks: Iterable[Stack]) -> list[list[Stack]]:
     """Return the stacks that look like phases of one series: same protocol, image type, name and direction."""
     families: list[list[Stack]] = []
     for stack in stacks:
-        family = next((f for f in families if _alike(f[0][0], stack[0])), None)
+        family = next((f for f in families if _alike(_typical(f[0]), _typical(stack))), None)
         if family is None:
             families.append([stack])
         else:
@@ -191,12 +191,20 @@ def _families(stacks: Iterable[Stack]) -> list[list[Stack]]:
     return families
 
 
-def _alike(one: Slice, other: Slice) -> bool:
-    def facts(s: Slice) -> tuple[object, ...]:
-        return s.protocol, s.image_type, re.sub(r"[\W\d_]+", " ", s.description.lower()).strip()
+def _facts(s: Slice) -> tuple[object, ...]:
+    return s.protocol, s.image_type, re.sub(r"[\W\d_]+", " ", s.description.lower()).strip()
 
+
+def _typical(stack: Stack) -> Slice:
+    """Return a slice that says what most of its stack say; a single damaged header must not speak for a phase."""
+    counts = Counter(_facts(s) for s in stack)
+    most = max(counts.values())
+    return next(s for s in stack if counts[_facts(s)] == most)
+
+
+def _alike(one: Slice, other: Slice) -> bool:
     near = np.abs(np.asarray(one.orientation) - np.asarray(other.orientation)).max() < SAME_DIRECTION
-    return bool(near) and facts(one) == facts(other)
+    return bool(near) and _facts(one) == _facts(other)
 
 
 def _difference(large: Stack, small: Stack) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spinekit.errors import InputRefusedError
+from spinekit.errors import InputRefusedError, SpinekitError
 from spinekit.io.dicom_clock import seconds_of_datetime
 from spinekit.io.dicom_parse import bytes_of, check_pixels_fit, parse, refused_kind
 from spinekit.io.dicom_tags import (
@@ -87,19 +87,34 @@ def read_headers(sources: Sequence[FileSource]) -> Headers:
         for source in sources:
             data = bytes_of(source)
             dataset = parse(data, source.label)
-            kind = "no DICOM image" if dataset is None else refused_kind(dataset)
-            if kind:
-                aside[kind] += 1
-                continue
-            check_pixels_fit(dataset, source.label)
+            try:
+                kind = "no DICOM image" if dataset is None else refused_kind(dataset)
+                if kind:
+                    aside[kind] += 1
+                    continue
+                check_pixels_fit(dataset, source.label)
+                protocol = protocol_of(dataset)
+                measured = list(_slices_of(dataset, source, protocol, aside))
+            except SpinekitError:
+                raise
+            except Exception as reason:  # pydicom converts an element when it is asked for, and raises many things
+                raise _damaged_header(source.label) from reason
             hashes[source.label] = sha256(data)
-            protocol = protocol_of(dataset)
-            measured = list(_slices_of(dataset, source, protocol, aside))
             slices += measured
             if measured:
                 protocols.setdefault(measured[0].series_uid, protocol)
     _require_one_patient(slices)
     return Headers(tuple(slices), dict(aside), hashes, protocols)
+
+
+def _damaged_header(label: str) -> InputRefusedError:
+    return InputRefusedError(
+        "file-corrupt",
+        found=f"The header of {label} holds elements that cannot be read.",
+        expected="Elements of the kinds that DICOM knows.",
+        cause="The file was damaged, or written by a program that does not keep to the standard.",
+        cure="Send the series again from the archive.",
+    )
 
 
 def _slices_of(dataset: Any, source: FileSource, protocol: Mapping[str, Any], aside: Counter[str]) -> Iterator[Slice]:

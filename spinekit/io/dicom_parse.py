@@ -124,6 +124,14 @@ def check_pixels_fit(dataset: Any, label: str) -> None:
     promised = rows * columns * frames * bits // 8
     there = len(dataset.PixelData or b"")
     syntax = getattr(dataset.file_meta, "TransferSyntaxUID", None)
+    if syntax is not None and not getattr(syntax, "is_transfer_syntax", False):
+        raise InputRefusedError(
+            "file-corrupt",
+            found=f"{label} names no transfer syntax that DICOM knows.",
+            expected="A UID that says how the pixels are coded.",
+            cause="The header was damaged.",
+            cure="Send the series again from the archive.",
+        )
     if syntax is not None and syntax.is_compressed and there:
         return
     if there < promised:
