@@ -37,9 +37,9 @@ def test_no_file_is_shipped_that_is_not_listed():
 
 @pytest.mark.parametrize("package", build.PACKAGES, ids=lambda p: p.name)
 def test_each_package_lies_there_with_its_licence(package):
-    folder = labextension.shipped_folder() / "licences" / f"{package.name}-{package.version}"
+    folder = labextension.shipped_folder() / "licences"
 
-    texts = [f.read_text(encoding="utf-8") for f in folder.iterdir()]
+    texts = [f.read_text(encoding="utf-8") for f in folder.glob(f"{package.name}-{package.version}-*")]
     words = {
         "BSD-3-Clause": "Redistribution and use",
         "MIT": "Permission is hereby granted",

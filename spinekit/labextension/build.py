@@ -107,10 +107,10 @@ def _take(package: Package, source: Path, extension: Path) -> None:
         target = extension / "static" / place
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source / name, target)
-    licences = extension / "licences" / f"{package.name}-{package.version}"
-    licences.mkdir(parents=True, exist_ok=True)
+    licences = extension / "licences"
+    licences.mkdir(exist_ok=True)
     for name in package.licence_files:
-        shutil.copyfile(source / name, licences / PurePosixPath(name).name)
+        shutil.copyfile(source / name, licences / f"{package.name}-{package.version}-{PurePosixPath(name).name}")
 
 
 def _overview() -> str:

@@ -18,7 +18,7 @@ import numpy as np
 import traitlets
 
 from spinekit.case import Roi, Volume
-from spinekit.labextension import CURE
+from spinekit.labextension import CURE, install, state
 from spinekit.widgets.view3d_scene import Scene, scene_of
 from spinekit.widgets.viewer import unattended
 
@@ -141,13 +141,28 @@ def _what_is_lacking(answer: dict[str, Any]) -> str:
             "sides; to turn it, allow hardware acceleration in the browser's settings, or use another browser."
         )
     if not answer["offline"]:
-        return f"The files of the 3-D viewer are not served by this JupyterLab: {CURE}."
+        return _laid_down()
     if not answer["imjoy"]:
         return (
             "The extension 'imjoy-jupyterlab-extension', which comes with itkwidgets, is not active: run "
             "'jupyter labextension list' in the environment of JupyterLab, enable it, and reload the page."
         )
     return ""
+
+
+def _laid_down() -> str:
+    """Lay down the viewer's files, which this JupyterLab does not serve yet, and say what to do next."""
+    try:
+        if not state().complete:
+            install()
+            return "The files of the 3-D viewer had not been installed; now they are. Reload the page of JupyterLab."
+    except OSError as reason:
+        return f"The files of the 3-D viewer are not installed ({html.escape(str(reason.strerror))}): {CURE}."
+    return (
+        "The files of the 3-D viewer are installed, but this page was opened before, or JupyterLab runs in another "
+        "environment than this kernel. Reload the page; if that does not help, run 'python -m spinekit.labextension "
+        "--user'."
+    )
 
 
 def _arguments(scene: Scene) -> dict[str, Any]:

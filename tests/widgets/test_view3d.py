@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from spinekit import labextension
 from spinekit.case import Roi, Volume
 from spinekit.errors import InputRefusedError
 from spinekit.geometry import Geometry
@@ -102,7 +103,7 @@ def test_an_unattended_run_gets_a_figure_and_itkwidgets_is_not_imported(monkeypa
     ("answer", "word"),
     [
         ({"webgl": False, "offline": True, "imjoy": True}, "WebGL"),
-        ({"webgl": True, "offline": False, "imjoy": True}, "python -m spinekit.labextension"),
+        ({"webgl": True, "offline": False, "imjoy": True}, "Reload the page"),
         ({"webgl": True, "offline": True, "imjoy": False}, "imjoy-jupyterlab-extension"),
     ],
 )
@@ -114,6 +115,24 @@ def test_what_the_browser_lacks_is_said_with_the_cure_and_nothing_is_opened(monk
     shown._answered(None, {**answer, "page": "1"}, [])
 
     assert word in shown.status.value
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_absent_files_are_laid_down_or_the_command_is_named(monkeypatch, writable):
+    laid = []
+
+    def install():
+        if not writable:
+            raise PermissionError(13, "Permission denied")
+        laid.append(True)
+
+    monkeypatch.setattr(view3d, "install", install)
+    monkeypatch.setattr(view3d, "state", lambda: labextension.Served(None, ("absent",)))
+    told = view3d._what_is_lacking({"webgl": True, "offline": False, "imjoy": True})
+
+    assert bool(laid) is writable
+    assert ("now they are" if writable else "Permission denied") in told
+    assert ("python -m spinekit.labextension" in told) is not writable
 
 
 def test_a_failure_of_the_viewer_is_shown_and_kept(monkeypatch):
