@@ -68,6 +68,14 @@ def test_an_unattended_run_gets_a_figure_of_each_plot_stamped_as_simulated(monke
         assert "SIMULATED" in shown.get_supxlabel()
 
 
+def test_where_the_twin_stands_beside_the_plot_an_unattended_run_gets_nothing(monkeypatch, scores):
+    monkeypatch.setenv("SPINEKIT_UNATTENDED", "1")
+
+    assert results.feature_explorer(FEATURES, twin=False) is None
+    assert results.probability_explorer(SAID, twin=False) is None
+    assert results.roc_explorer(*scores, twin=False) is None
+
+
 def test_a_reader_gets_a_plot_of_each_kind_stamped_as_simulated(monkeypatch, case, scores):
     monkeypatch.delenv("SPINEKIT_UNATTENDED", raising=False)
     shown = list(every_plot(case, scores))

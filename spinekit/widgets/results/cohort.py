@@ -26,6 +26,7 @@ def roc_explorer(
     links: Mapping[str, str] | None = None,
     on_open: Callable[[str], None] | None = None,
     simulated: bool = False,
+    twin: bool = True,
 ) -> Any:
     """Show sensitivity, specificity and the cases that change sides as a threshold moves; a click opens a case.
 
@@ -47,10 +48,13 @@ def roc_explorer(
     simulated : bool
         Stamp the plot as simulated.
 
+    twin : bool
+        Give the static figure in an unattended run; False where it stands beside the plot already.
+
     Returns
     -------
-    ResultPlot or matplotlib.figure.Figure
-        A figure in an unattended run.
+    ResultPlot, matplotlib.figure.Figure or None
+        A figure, or nothing, in an unattended run.
 
     Raises
     ------
@@ -68,6 +72,8 @@ def roc_explorer(
         )
     first = youden_threshold(truth, score) if threshold is None else float(threshold)
     curve = roc_curve(truth, score)
+    if unattended() and not twin:
+        return None
     if unattended():
         from spinekit.plotting import roc_at_threshold
 

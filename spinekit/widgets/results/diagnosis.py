@@ -16,7 +16,7 @@ WORDS = (
 )
 
 
-def probability_explorer(diagnosis: Diagnosis, *, simulated: bool = False) -> Any:
+def probability_explorer(diagnosis: Diagnosis, *, simulated: bool = False, twin: bool = True) -> Any:
     """Show the class probability with its limits among the calibration cases, with a threshold to move.
 
     Parameters
@@ -26,11 +26,16 @@ def probability_explorer(diagnosis: Diagnosis, *, simulated: bool = False) -> An
     simulated : bool
         Whether the case itself is simulated.
 
+    twin : bool
+        Give the static figure in an unattended run; False where it stands beside the plot already.
+
     Returns
     -------
-    ResultPlot or matplotlib.figure.Figure
-        A figure in an unattended run.
+    ResultPlot, matplotlib.figure.Figure or None
+        A figure, or nothing, in an unattended run.
     """
+    if unattended() and not twin:
+        return None
     if unattended():
         from spinekit.plotting.diagnosis import diagnosis_overview
 

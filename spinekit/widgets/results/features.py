@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["feature_explorer"]
 
 
-def feature_explorer(table: pd.DataFrame, *, n_baseline: int = 1, simulated: bool = False) -> Any:
+def feature_explorer(table: pd.DataFrame, *, n_baseline: int = 1, simulated: bool = False, twin: bool = True) -> Any:
     """Show every feature of a region over the phases: find one by its name, read its values under the mouse.
 
     Parameters
@@ -27,11 +27,16 @@ def feature_explorer(table: pd.DataFrame, *, n_baseline: int = 1, simulated: boo
     simulated : bool
         Stamp the plot as simulated.
 
+    twin : bool
+        Give the static figure in an unattended run; False where it stands beside the plot already.
+
     Returns
     -------
-    ResultPlot or matplotlib.figure.Figure
-        A figure in an unattended run.
+    ResultPlot, matplotlib.figure.Figure or None
+        A figure, or nothing, in an unattended run.
     """
+    if unattended() and not twin:
+        return None
     if unattended():
         from spinekit.plotting.feature_stability import feature_curves_panels
 
