@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import ipywidgets as w
+import numpy as np
 
 from spinekit.case import Volume
 from spinekit.errors import InputRefusedError
@@ -101,6 +102,7 @@ class _ReviewBench(SliceBench):
                 {"name": name, "label": name.replace("_", " ").capitalize(), "in_mm": name in IN_MM, "tip": TIPS[name]}
                 for name in OPERATIONS
             ],
+            "first_mm": np.ceil(2 * max(1.0, min(review.series.geometry.spacing_mm))) / 2,  # less would change nothing
             "reader": self.reader,
             "reason": "" if review.verdict is None else review.verdict[2],
             "verdict": _verdict(review),

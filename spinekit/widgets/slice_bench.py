@@ -7,6 +7,7 @@ state: a saved notebook holds none of them, and what is closed leaves nothing be
 
 from __future__ import annotations
 
+import hashlib
 import time
 import weakref
 from collections.abc import Callable, Mapping
@@ -27,7 +28,7 @@ from spinekit.widgets.shown import Shown
 __all__ = ["SliceBench", "replacing_earlier"]
 
 FRONT = Path(__file__).with_name("front")
-SCRIPTS = ("images.js", "pane.js", "tools.js", "bar.js", "panels.js", "bench.js")
+SCRIPTS = ("parts.js", "images.js", "pane.js", "tools.js", "bar.js", "panels.js", "store.js", "bench.js")
 REGION_COLOUR, VOXEL_COLOUR, NEAR_COLOUR = "#d18f00", "#0087a0", "#7a8896"
 
 # by cell: the execution that showed a bench, and the bench
@@ -35,8 +36,15 @@ _OPEN: dict[str, list[tuple[str, weakref.ref[SliceBench]]]] = {}
 
 
 @cache
-def _script() -> str:
+def _source() -> str:
+    """Return the source of the bench's page, one module."""
     return "\n".join((FRONT / name).read_text(encoding="utf-8") for name in SCRIPTS)
+
+
+def _door() -> str:
+    """Return the few lines that every widget carries, which ask for the source."""
+    version = hashlib.sha256(_source().encode()).hexdigest()[:16]
+    return (FRONT / "door.js").read_text(encoding="utf-8").replace("{{version}}", version)
 
 
 def _running_cell() -> tuple[str, str]:
@@ -77,7 +85,7 @@ class SliceBench(anywidget.AnyWidget):
         Phases before the contrast agent.
     """
 
-    _esm = _script()
+    _esm = _door()
     _css = (FRONT / "bench.css").read_text(encoding="utf-8")
 
     def __init__(
@@ -111,7 +119,9 @@ class SliceBench(anywidget.AnyWidget):
 
     def _hear(self, _: Any, message: Mapping[str, Any], buffers: Any) -> None:
         kind = message["type"]
-        if kind == "ready":
+        if kind == "source":
+            self.send({"type": "source", "text": _source()})
+        elif kind == "ready":
             self._begin()
         elif kind == "frame":
             self._send_frame(str(message["image"]), int(message["frame"]))

@@ -305,6 +305,7 @@ def test_the_region_is_edited_and_accepted_in_notebook_03(lab, case, marked):
     assert np.array_equal(bench.array("review.mask"), start)
 
     # no verdict without initials; a rejection without its reason; then accepted
+    page.get_by_label("initials").fill("")
     page.get_by_role("button", name="Accept").click()
     bench.until("review.failure is not None")
     assert "no reader" in page.locator(".sk-failure").inner_text()
@@ -417,8 +418,8 @@ def test_fifty_viewers_opened_and_closed_leave_nothing_behind(lab):
 
     assert bench.errors() == []
     assert marks[50][1] == marks[10][1], "every viewer but the last has to be closed"
-    assert marks[50][0] - marks[10][0] < 60
-    assert marks[50][2] - marks[10][2] < 60
+    assert marks[50][0] - marks[10][0] < 40
+    assert marks[50][2] - marks[10][2] < 12, "less than a third of a viewer's images a viewer"
     assert bench.page.locator(".sk-bench").count() == 1
     bench.close()
 

@@ -1,69 +1,39 @@
 // The bench: panes side by side, one crosshair in world mm, a bar of tools, a panel, the keyboard.
 
-function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else if (value === true) made.setAttribute(name, "");
-    else if (value !== false && value !== null && value !== undefined) made.setAttribute(name, value);
-  }
-  made.append(...children.filter((c) => c !== null));
-  return made;
-}
-
-// What one widget knows, however often it is shown: images, frames, labels, the last word of Python.
-class Store {
-  constructor() { Object.assign(this, { pictures: new Map(), panel: null, curve: "", benches: new Set(), sent: 0, wanted: [], asked: false }); }
-
-  begin(model) {
-    this.model = model;
-    model.on("msg:custom", (message, buffers) => this.hear(message, buffers));
-    model.send({ type: "ready" });
-  }
-
-  hear(message, buffers) {
-    const words = () => new Uint32Array(buffers[0].buffer.slice(buffers[0].byteOffset, buffers[0].byteOffset + buffers[0].byteLength));
-    if (message.type === "images") {
-      this.pictures = new Map(message.images.map((about) => [about.id, new Picture(about)]));
-      this.wanted = message.order; // [image, frame], what is seen first comes first
-      this.ask();
-    } else if (message.type === "frame") {
-      const { buffer, byteOffset, byteLength } = buffers[0], picture = this.pictures.get(message.image);
-      picture.frames[message.frame] = new Int16Array(buffer.slice(byteOffset, byteOffset + byteLength));
-      this.asked = false;
-      this.ask();
-    } else if (message.type === "labels") this.label(message, words());
-    else if (message.type === "panel") this.panel = message.panel;
-    else if (message.type === "curve") this.curve = message.svg;
-    for (const bench of this.benches) bench.safe(() => bench.heard(message))();
-  }
-
-  ask() {
-    if (this.asked || !this.wanted.length) return;
-    this.asked = true;
-    const [image, frame] = this.wanted.shift();
-    this.model.send({ type: "frame", image, frame });
-  }
-
-  // Python's picture of a drawing; one older than the last stroke, or in the middle of one, is not shown.
-  label(message, runs) {
-    const picture = this.pictures.get(message.image);
-    const drawing = [...this.benches].some((b) => b.stroke);
-    this.missed = this.missed || drawing;
-    if (message.sent < this.sent || drawing) return;
-    picture.setLabels(runs);
-  }
-}
-
 class Bench {
   constructor(store, host) {
     Object.assign(this, { store, host, panes: [], seeds: [], cross: [0, 0, 0], frame: 0, overlay: true, smooth: true });
-    Object.assign(this, { tool: "look", brush_mm: 4, alone: null, active: null, stroke: null, dirty: false, waiting: [], latencies: [] });
-    this.safe = (call) => (...given) => { try { return call(...given); } catch (reason) { this.failed(reason); } };
-    this.root = element("div", { class: "sk-bench", tabindex: "0", "data-lm-suppress-shortcuts": "true", "data-jp-suppress-context-menu": "true" });
+    Object.assign(this, {
+      tool: "look",
+      brush_mm: 4,
+      alone: null,
+      active: null,
+      stroke: null,
+      dirty: false,
+      waiting: [],
+      latencies: [],
+    });
+    this.safe =
+      (call) =>
+      (...given) => {
+        try {
+          return call(...given);
+        } catch (reason) {
+          this.failed(reason);
+        }
+      };
+    this.root = element("div", {
+      class: "sk-bench",
+      tabindex: "0",
+      "data-lm-suppress-shortcuts": "true",
+      "data-jp-suppress-context-menu": "true",
+    });
     this.root.bench = this; // for whoever looks at it from outside: tests, the console
     this.root.append(element("p", { class: "sk-empty" }, "Reading the images …"));
-    this.root.addEventListener("keydown", this.safe((event) => this.pressed(event)));
+    this.root.addEventListener(
+      "keydown",
+      this.safe((event) => this.pressed(event)),
+    );
     this.watch = new ResizeObserver(() => this.invalidate());
     host.append(this.root);
     if (store.pictures.size) this.lay();
@@ -71,11 +41,14 @@ class Bench {
 
   failed(reason) {
     console.error(reason);
+    if (this.lastFailure === String(reason)) return; // told already: a failure in drawing comes back at every frame
+    this.lastFailure = String(reason);
     this.store.model.send({ type: "failed", text: String(reason) });
   }
 
   // Send an action to Python; the time until it is painted is kept in `latencies`.
   act(type, values = {}, buffers = []) {
+    this.lastFailure = null;
     const cause = ++this.store.sent;
     this.waiting.push({ cause, type, began: performance.now() });
     this.store.model.send({ type, cause, ...values }, undefined, buffers);
@@ -87,8 +60,13 @@ class Bench {
       this.store.missed = false;
       return;
     }
-    const runs = runsOf(stroke.flats), none = new Uint32Array(0);
-    this.act("stroke", { image: stroke.pane.picture.id }, stroke.adds ? [runs.buffer, none.buffer] : [none.buffer, runs.buffer]);
+    const runs = runsOf(stroke.flats),
+      none = new Uint32Array(0);
+    this.act(
+      "stroke",
+      { image: stroke.pane.picture.id },
+      stroke.adds ? [runs.buffer, none.buffer] : [none.buffer, runs.buffer],
+    );
     this.invalidate();
   }
 
@@ -97,19 +75,25 @@ class Bench {
     if (!this.panes.length) return;
     if (message.type === "panel") this.showPanel();
     if (message.type === "curve") this.showCurve();
-    if (message.type === "panel" && message.panel.cause) this.answered = { cause: message.panel.cause, python_ms: message.panel.python_ms };
+    if (message.type === "panel" && message.panel.cause)
+      this.answered = { cause: message.panel.cause, python_ms: message.panel.python_ms };
     this.invalidate();
   }
 
   lay() {
     this.root.replaceChildren();
     this.watch.disconnect();
-    const pictures = [...this.store.pictures.values()], [first] = pictures;
+    const pictures = [...this.store.pictures.values()],
+      [first] = pictures;
     this.frame = first.first_frame;
     this.cross = first.mm(applied(inverse(first.to_ijk), first.begin_ijk));
     this.panes = pictures.flatMap((picture) => picture.planes.map((plane) => new Pane(this, picture, plane)));
     this.active = this.panes[0];
-    this.field = element("div", { class: `sk-field sk-panes-${this.panes.length}` }, ...this.panes.map((pane) => pane.box));
+    this.field = element(
+      "div",
+      { class: `sk-field sk-panes-${this.panes.length}` },
+      ...this.panes.map((pane) => pane.box),
+    );
     for (const pane of this.panes) {
       listenToMouse(this, pane);
       pane.wider.addEventListener("click", () => this.showAlone(this.alone === pane ? null : pane));
@@ -118,7 +102,10 @@ class Bench {
     this.bar = toolBar(this, first);
     this.side = element("div", { class: "sk-side" });
     this.foot = element("div", { class: "sk-foot" });
-    this.root.append(this.bar.view, element("div", { class: "sk-body" }, element("div", {}, this.field, this.foot), this.side));
+    this.root.append(
+      this.bar.view,
+      element("div", { class: "sk-body" }, element("div", {}, this.field, this.foot), this.side),
+    );
     this.panel = null;
     if (this.store.panel) this.showPanel();
     if (this.store.curve) this.showCurve();
@@ -135,7 +122,8 @@ class Bench {
       this.bar.offer(said.tools);
       this.choose(said.tools.includes(said.first_tool) ? said.first_tool : said.tools[0]);
     }
-    const [first] = this.store.pictures.values(), back = inverse(first.to_ijk);
+    const [first] = this.store.pictures.values(),
+      back = inverse(first.to_ijk);
     this.seeds = said.marks.map((s) => ({ ...s, image: first.id, p: applied(back, s.ijk) }));
     this.panel.show(said);
   }
@@ -148,14 +136,18 @@ class Bench {
 
   // A line in the curve at the phase on view.
   markPhase() {
-    const svg = this.panel?.curve.querySelector("svg"), now = svg?.querySelector(".sk-now");
+    const svg = this.panel?.curve.querySelector("svg"),
+      now = svg?.querySelector(".sk-now");
     if (!now) return;
-    const places = svg.dataset.x.split(","), seen = this.frame < places.length;
+    const places = svg.dataset.x.split(","),
+      seen = this.frame < places.length;
     now.setAttribute("visibility", seen ? "visible" : "hidden");
     if (seen) for (const end of ["x1", "x2"]) now.setAttribute(end, places[this.frame]);
   }
 
-  frameOf(picture) { return Math.min(this.frame, picture.n_frames - 1); }
+  frameOf(picture) {
+    return Math.min(this.frame, picture.n_frames - 1);
+  }
 
   showFrame(frame) {
     const [first] = this.store.pictures.values();
@@ -184,7 +176,8 @@ class Bench {
   }
 
   moveTo(pane, place) {
-    const p = pane.indexAt(place, false), { n } = PLANES[pane.plane];
+    const p = pane.indexAt(place, false),
+      { n } = PLANES[pane.plane];
     p[n] = pane.at().p[n];
     this.cross = pane.picture.mm(p);
     this.moved();
@@ -196,7 +189,8 @@ class Bench {
   }
 
   scroll(pane, steps) {
-    const { p, slice } = pane.at(), { n } = PLANES[pane.plane];
+    const { p, slice } = pane.at(),
+      { n } = PLANES[pane.plane];
     p[n] = Math.max(0, Math.min(pane.picture.size[n] - 1, slice + steps));
     this.goTo(pane.picture, p);
   }
@@ -204,32 +198,58 @@ class Bench {
   // Tell Python where the crosshair is, at most every 40 ms and always where it stopped.
   moved() {
     this.invalidate();
-    if (this.telling) { this.untold = true; return; }
+    if (this.telling) {
+      this.untold = true;
+      return;
+    }
     const tell = () => {
-      const [first] = this.store.pictures.values(), p = first.index(this.cross);
+      const [first] = this.store.pictures.values(),
+        p = first.index(this.cross);
       this.untold = false;
       this.store.model.send({ type: "cross", ijk: first.contains(p) ? first.ijk(p) : null });
-      this.telling = setTimeout(() => { this.telling = null; if (this.untold) tell(); }, 40);
+      this.telling = setTimeout(() => {
+        this.telling = null;
+        if (this.untold) tell();
+      }, 40);
     };
     tell();
   }
 
   pressed(event) {
     if (event.target.matches("input, select, textarea") && event.key !== "Escape") return;
-    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key, tool = Object.keys(TOOLS).find((t) => TOOLS[t].key === key);
-    const undo = key === "z", ctrl = event.ctrlKey || event.metaKey;
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key,
+      tool = Object.keys(TOOLS).find((t) => TOOLS[t].key === key);
+    const undo = key === "z",
+      ctrl = event.ctrlKey || event.metaKey;
     const path = this.panes.find((p) => p.path);
     const does = {
-      ArrowUp: () => this.scroll(this.active, 1), ArrowDown: () => this.scroll(this.active, -1),
-      ArrowRight: () => this.showFrame(this.frame + 1), ArrowLeft: () => this.showFrame(this.frame - 1),
-      e: () => this.bar.toggleEnhancement(), h: () => this.bar.toggleOverlay(), i: () => this.bar.toggleSmooth(), w: () => this.bar.window("lesion"),
-      "[": () => this.setBrush(this.brush_mm - 1), "]": () => this.setBrush(this.brush_mm + 1),
-      Enter: () => path ? path.close() : this.panel?.enter?.(), Escape: () => { for (const p of this.panes) p.path = null; this.root.focus(); this.invalidate(); },
-      Backspace: () => { path?.path.pop(); if (path && !path.path.length) path.path = null; this.invalidate(); },
+      ArrowUp: () => this.scroll(this.active, 1),
+      ArrowDown: () => this.scroll(this.active, -1),
+      ArrowRight: () => this.showFrame(this.frame + 1),
+      ArrowLeft: () => this.showFrame(this.frame - 1),
+      e: () => this.bar.toggleEnhancement(),
+      h: () => this.bar.toggleOverlay(),
+      i: () => this.bar.toggleSmooth(),
+      w: () => this.bar.window("lesion"),
+      "[": () => this.setBrush(this.brush_mm - 1),
+      "]": () => this.setBrush(this.brush_mm + 1),
+      Enter: () => (path ? path.close() : this.panel?.enter?.()),
+      Escape: () => {
+        for (const p of this.panes) p.path = null;
+        this.root.focus();
+        this.invalidate();
+      },
+      Backspace: () => {
+        path?.path.pop();
+        if (path && !path.path.length) path.path = null;
+        this.invalidate();
+      },
       Delete: () => this.panel?.remove?.(),
       0: () => this.showAlone(null),
     };
-    this.panes.forEach((pane, n) => { does[n + 1] = () => this.showAlone(this.alone === pane ? null : pane); });
+    this.panes.forEach((pane, n) => {
+      does[n + 1] = () => this.showAlone(this.alone === pane ? null : pane);
+    });
     if (undo) this.act(event.shiftKey ? "redo" : "undo");
     else if (key === "y") this.act("redo");
     else if (ctrl) return;
@@ -256,27 +276,23 @@ class Bench {
     this.dirty = false;
     for (const pane of this.panes) if (!pane.box.hidden) pane.draw();
     if (!this.answered) return;
-    const { cause, python_ms } = this.answered, now = performance.now();
-    for (const one of this.waiting.filter((x) => x.cause <= cause)) this.latencies.push({ type: one.type, ms: now - one.began, python_ms });
+    const { cause, python_ms } = this.answered,
+      now = performance.now();
+    for (const one of this.waiting.filter((x) => x.cause <= cause))
+      this.latencies.push({ type: one.type, ms: now - one.began, python_ms });
     this.waiting = this.waiting.filter((x) => x.cause > cause);
     this.answered = null;
   }
 
   close() {
     this.watch.disconnect();
-    this.store.benches.delete(this);
+    clearTimeout(this.telling);
+    this.store.hide(this);
+    for (const pane of this.panes) pane.forget();
+    this.root.replaceChildren();
+    Object.assign(this, { panes: [], active: null, panel: null, bar: null });
     this.root.bench = null;
   }
 }
 
-export default () => {
-  const store = new Store();
-  return {
-    initialize({ model }) { store.begin(model); },
-    render({ el }) {
-      const bench = new Bench(store, el);
-      store.benches.add(bench);
-      return () => bench.close();
-    },
-  };
-};
+export { Bench, Store };

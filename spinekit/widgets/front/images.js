@@ -13,7 +13,17 @@ const applied = (m, p) => [0, 4, 8].map((row) => m[row] * p[0] + m[row + 1] * p[
 function inverse(m) {
   const [a, b, c, , d, e, f, , g, h, i] = m;
   const det = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g);
-  const r = [e * i - f * h, c * h - b * i, b * f - c * e, f * g - d * i, a * i - c * g, c * d - a * f, d * h - e * g, b * g - a * h, a * e - b * d].map((x) => x / det);
+  const r = [
+    e * i - f * h,
+    c * h - b * i,
+    b * f - c * e,
+    f * g - d * i,
+    a * i - c * g,
+    c * d - a * f,
+    d * h - e * g,
+    b * g - a * h,
+    a * e - b * d,
+  ].map((x) => x / det);
   const out = [r[0], r[1], r[2], 0, r[3], r[4], r[5], 0, r[6], r[7], r[8], 0];
   const shift = applied(out, [m[3], m[7], m[11]]);
   [out[3], out[7], out[11]] = shift.map((x) => -x);
@@ -34,18 +44,35 @@ class Picture {
     this.luts = {};
   }
 
-  mm(p) { return applied(this.to_mm, p); }
-  index(mm) { return applied(this.from_mm, mm); }
-  ijk(p) { return applied(this.to_ijk, p.map(Math.round)).map(Math.round); }
-  contains(p) { return p.every((x, a) => Math.round(x) >= 0 && Math.round(x) < this.size[a]); }
-  flat(p) { return Math.round(p[0]) + this.stride[1] * Math.round(p[1]) + this.stride[2] * Math.round(p[2]); }
+  // Let go of what is large, whoever still holds the picture.
+  forget() {
+    Object.assign(this, { frames: [], labels: new Uint8Array(0), luts: {} });
+  }
+
+  mm(p) {
+    return applied(this.to_mm, p);
+  }
+  index(mm) {
+    return applied(this.from_mm, mm);
+  }
+  ijk(p) {
+    return applied(this.to_ijk, p.map(Math.round)).map(Math.round);
+  }
+  contains(p) {
+    return p.every((x, a) => Math.round(x) >= 0 && Math.round(x) < this.size[a]);
+  }
+  flat(p) {
+    return Math.round(p[0]) + this.stride[1] * Math.round(p[1]) + this.stride[2] * Math.round(p[2]);
+  }
 
   value(frame, p) {
     const stored = this.frames[frame]?.[this.flat(p)];
     return stored === undefined || stored === NO_VALUE ? NaN : this.low + this.slope * (stored + 32767);
   }
 
-  window(frame) { return this.windows[this.groups[frame]]; }
+  window(frame) {
+    return this.windows[this.groups[frame]];
+  }
 
   setWindow(frame, low, high) {
     const least = this.slope * 8;
@@ -57,7 +84,8 @@ class Picture {
   lut(frame) {
     const group = this.groups[frame];
     if (!this.luts[group]) {
-      const table = new Uint32Array(65536), [low, high] = this.windows[group];
+      const table = new Uint32Array(65536),
+        [low, high] = this.windows[group];
       for (let q = 0; q < 65536; q++) {
         const value = this.low + this.slope * (q - 1);
         const grey = Math.max(0, Math.min(255, (255 * (value - low)) / (high - low))) | 0;
@@ -72,7 +100,8 @@ class Picture {
   // Call visit(pixel, flat) for every pixel of a slice, row by row from the upper left.
   walk(plane, n, visit) {
     const { u, v, n: normal } = PLANES[plane];
-    const [nu, nv] = [this.size[u], this.size[v]], [su, sv] = [this.stride[u], this.stride[v]];
+    const [nu, nv] = [this.size[u], this.size[v]],
+      [su, sv] = [this.stride[u], this.stride[v]];
     let pixel = 0;
     for (let row = 0; row < nv; row++) {
       let flat = n * this.stride[normal] + (nv - 1 - row) * sv + (nu - 1) * su;
@@ -83,7 +112,9 @@ class Picture {
   // Lowest and highest of the middle 90 % of some voxels of a frame.
   spread(frame, flats) {
     const stored = this.frames[frame];
-    const found = Int16Array.from(flats, (f) => stored[f]).filter((q) => q !== NO_VALUE).sort();
+    const found = Int16Array.from(flats, (f) => stored[f])
+      .filter((q) => q !== NO_VALUE)
+      .sort();
     if (!found.length) return null;
     const pick = (share) => this.low + this.slope * (found[Math.round(share * (found.length - 1))] + 32767);
     return [pick(0.05), pick(0.95)];
@@ -98,7 +129,8 @@ class Picture {
 
 // Flat numbers as runs [start, length, ...].
 function runsOf(flats) {
-  const sorted = Uint32Array.from(flats).sort(), out = [];
+  const sorted = Uint32Array.from(flats).sort(),
+    out = [];
   for (const flat of sorted) {
     const last = out.length - 2;
     if (last >= 0 && out[last] + out[last + 1] === flat) out[last + 1] += 1;

@@ -1,142 +1,264 @@
 // The panel beside the panes: what Python says of the state, and the controls that change it.
 
-const NO_WEBGL = "This browser has no WebGL: the three-dimensional views stay empty. The slices here need none; seeds and drawing work.";
-
-function hasWebGL() {
-  const context = document.createElement("canvas").getContext("webgl2");
-  context?.getExtension("WEBGL_lose_context")?.loseContext(); // a page may hold only a few
-  return Boolean(context);
-}
-
-const keyed = (...pairs) => element("div", { class: "sk-keys", "aria-label": "keyboard and mouse" }, ...pairs.map(([keys, does]) => element("span", { class: "sk-key" }, ...keys.map((k) => element("kbd", {}, k)), does)));
-const block = (title, ...children) => element("section", { class: "sk-block" }, ...(title ? [element("h4", {}, title)] : []), ...children);
-const SHORTCUTS = [[["↑", "↓", "wheel"], "slice"], [["←", "→"], "phase"], [["E"], "enhancement"], [["right drag"], "window"], [["W"], "window for the region"], [["Ctrl + wheel"], "zoom"], [["1", "…", "0"], "one plane, all"], [["H"], "hide the region"], [["Z"], "undo"], [["Y"], "redo"]];
-
-// What every panel begins with: the stamp, what went wrong, doubts, the region in words.
-function head(bench) {
-  const stamp = element("p", { class: "sk-stamp" }), failure = element("p", { class: "sk-failure", role: "alert" }), webgl = element("p", { class: "sk-note" });
-  const headline = element("p", { class: "sk-headline" }), detail = element("p", { class: "sk-detail" }), doubts = element("ul", { class: "sk-doubts" });
-  webgl.hidden = hasWebGL();
-  webgl.textContent = NO_WEBGL;
-  const show = (said) => {
-    stamp.hidden = !said.simulated;
-    stamp.textContent = "SIMULATED CASE – no patient";
-    failure.hidden = !said.failure;
-    failure.textContent = said.failure ?? "";
-    headline.textContent = said.headline;
-    headline.classList.toggle("sk-nothing", !said.has_region);
-    detail.textContent = said.detail;
-    doubts.replaceChildren(...said.doubts.map((text) => element("li", {}, text)));
-  };
-  return { view: element("div", {}, stamp, webgl, block("", headline, detail, failure, doubts)), show };
-}
-
-function undoing(bench, more = []) {
-  const undo = pressable("↶ Undo", "take back the last change (Z)", () => bench.act("undo")), redo = pressable("↷ Redo", "make it again (Y)", () => bench.act("redo"));
-  const show = (said) => { undo.disabled = !said.can_undo; redo.disabled = !said.can_redo; };
-  return { view: element("div", { class: "sk-row" }, undo, redo, ...more), show };
-}
-
-// A slider that tells Python when it is let go, and follows what Python says.
-function slider(label, unit, { min, max, step }, onchange, says = (x) => String(x)) {
-  const input = element("input", { type: "range", min, max, step, "aria-label": label }), value = element("output", {});
-  const show = (x) => { input.value = x; value.textContent = `${says(Number(x))}${unit}`; };
-  input.addEventListener("input", () => show(input.value));
-  input.addEventListener("change", () => onchange(Number(input.value)));
-  return { view: element("label", { class: "sk-slider" }, element("span", {}, label), input, value), show, input };
-}
-
-function curveBlock() {
-  const curve = element("div", { class: "sk-curve" });
-  return { curve, view: block("Enhancement under the crosshair", curve) };
-}
-
 function lookPanel(bench) {
-  const top = head(bench), { curve, view } = curveBlock();
-  return { kind: "look", curve, keys: keyed([["drag"], "crosshair"], ...SHORTCUTS.slice(0, 7)), view: element("div", {}, top.view, view), show: (said) => top.show(said) };
+  const top = head(bench),
+    { curve, view } = curveBlock();
+  return {
+    kind: "look",
+    curve,
+    keys: keyed([["drag"], "crosshair"], ...SHORTCUTS.slice(0, 7)),
+    view: element("div", {}, top.view, view),
+    show: (said) => top.show(said),
+  };
 }
 
 function markPanel(bench) {
-  const top = head(bench), { curve, view: curveView } = curveBlock(), clear = pressable("Clear", "remove every seed and outline", () => bench.act("clear"));
-  const undo = undoing(bench, [clear]), table = element("table", { class: "sk-seeds" }), set = (name) => (value) => bench.act("set", { values: { [name]: value } });
-  const none = element("p", { class: "sk-detail" }, "None yet. Press S and click the lesion; B (or Shift) marks tissue that is not lesion.");
-  const method = element("select", { class: "sk-select", title: "how likeness is measured", onchange: () => set("method")(method.value) },
-    ...[["curve", "whole curve"], ["confidence", "enhancement, confidence"], ["threshold", "enhancement, threshold"]].map(([value, label]) => element("option", { value }, label)));
-  const tolerance = slider("Tolerance", "", { min: 0, max: 6, step: 0.05 }, set("tolerance"), (x) => (x > 0 ? x.toFixed(2) : "found"));
-  const cap = slider("Volume cap", " ml", { min: 1, max: 500, step: 1 }, set("max_volume_ml")), radius = slider("Radius cap", " mm", { min: 5, max: 150, step: 1 }, set("max_radius_mm"));
+  const top = head(bench),
+    { curve, view: curveView } = curveBlock(),
+    clear = pressable("Clear", "remove every seed and outline", () => bench.act("clear"));
+  const undo = undoing(bench, [clear]),
+    table = element("table", { class: "sk-seeds" }),
+    set = (name) => (value) => bench.act("set", { values: { [name]: value } });
+  const none = element(
+    "p",
+    { class: "sk-detail" },
+    "None yet. Press S and click the lesion; B (or Shift) marks tissue that is not lesion.",
+  );
+  const method = element(
+    "select",
+    { class: "sk-select", title: "how likeness is measured", onchange: () => set("method")(method.value) },
+    ...[
+      ["curve", "whole curve"],
+      ["confidence", "enhancement, confidence"],
+      ["threshold", "enhancement, threshold"],
+    ].map(([value, label]) => element("option", { value }, label)),
+  );
+  const tolerance = slider("Tolerance", "", { min: 0, max: 6, step: 0.05 }, set("tolerance"), (x) =>
+    x > 0 ? x.toFixed(2) : "found",
+  );
+  const cap = slider("Volume cap", " ml", { min: 1, max: 500, step: 1 }, set("max_volume_ml")),
+    radius = slider("Radius cap", " mm", { min: 5, max: 150, step: 1 }, set("max_radius_mm"));
   const cut = element("input", { type: "checkbox", onchange: () => set("cut_leaks")(cut.checked) });
-  const reader = element("input", { type: "text", maxlength: 12, class: "sk-text sk-initials", placeholder: "initials", onchange: () => bench.act("sign", { reader: reader.value }) });
-  const growing = block("Growing", element("label", { class: "sk-slider" }, element("span", {}, "Likeness of"), method), tolerance.view, cap.view, radius.view, element("label", { class: "sk-check" }, cut, "cut at a thin neck"));
-  const route = outlineBlock(bench), keys = keyed([["S"], "lesion seed"], [["B"], "background seed (or Shift)"], [["L"], "look"], [["Delete"], "remove the last seed"], ...SHORTCUTS);
-  const seedRow = (seed, n) => element("tr", { onclick: () => bench.goTo(bench.panes[0].picture, bench.seeds[n].p) },
-    element("td", { class: seed.background ? "sk-back" : "sk-front", title: seed.background ? "background" : "lesion" }, seed.background ? "×" : "+"),
-    element("td", {}, seed.ijk.join(", ")), element("td", {}, seed.mm.map((x) => x.toFixed(1)).join(", ")), element("td", {}, seed.value), element("td", {}, seed.curve),
-    element("td", {}, element("button", { type: "button", class: "sk-x", title: "remove this seed", onclick: (event) => { event.stopPropagation(); bench.act("remove", { number: n }); } }, "✕")));
+  const reader = element("input", {
+    type: "text",
+    maxlength: 12,
+    class: "sk-text sk-initials",
+    placeholder: "initials",
+    onchange: () => bench.act("sign", { reader: reader.value }),
+  });
+  const growing = block(
+    "Growing",
+    element("label", { class: "sk-slider" }, element("span", {}, "Likeness of"), method),
+    tolerance.view,
+    cap.view,
+    radius.view,
+    element("label", { class: "sk-check" }, cut, "cut at a thin neck"),
+  );
+  const route = outlineBlock(bench),
+    keys = keyed(
+      [["S"], "lesion seed"],
+      [["B"], "background seed (or Shift)"],
+      [["L"], "look"],
+      [["Delete"], "remove the last seed"],
+      ...SHORTCUTS,
+    );
+  const seedRow = (seed, n) =>
+    element(
+      "tr",
+      { onclick: () => bench.goTo(bench.panes[0].picture, bench.seeds[n].p) },
+      element(
+        "td",
+        { class: seed.background ? "sk-back" : "sk-front", title: seed.background ? "background" : "lesion" },
+        seed.background ? "×" : "+",
+      ),
+      element("td", {}, seed.ijk.join(", ")),
+      element("td", {}, seed.mm.map((x) => x.toFixed(1)).join(", ")),
+      element("td", {}, seed.value),
+      element("td", {}, seed.curve),
+      element(
+        "td",
+        {},
+        element(
+          "button",
+          {
+            type: "button",
+            class: "sk-x",
+            title: "remove this seed",
+            onclick: (event) => {
+              event.stopPropagation();
+              bench.act("remove", { number: n });
+            },
+          },
+          "✕",
+        ),
+      ),
+    );
   const show = (said) => {
     top.show(said);
     undo.show(said);
     clear.disabled = !said.seeds.length && !said.outline.drawn;
     none.hidden = said.seeds.length > 0;
     table.hidden = !said.seeds.length;
-    table.replaceChildren(element("tr", {}, ...["", "i, j, k", "L, P, S mm", "peak", "curve", ""].map((t) => element("th", {}, t))), ...said.seeds.map(seedRow));
+    table.replaceChildren(
+      element("tr", {}, ...["", "i, j, k", "L, P, S mm", "peak", "curve", ""].map((t) => element("th", {}, t))),
+      ...said.seeds.map(seedRow),
+    );
     method.value = said.growing.method;
-    for (const [control, name] of [[tolerance, "tolerance"], [cap, "max_volume_ml"], [radius, "max_radius_mm"]]) control.show(said.growing[name]);
+    for (const [control, name] of [
+      [tolerance, "tolerance"],
+      [cap, "max_volume_ml"],
+      [radius, "max_radius_mm"],
+    ])
+      control.show(said.growing[name]);
     cut.checked = said.growing.cut_leaks;
     growing.hidden = said.outline.drawn;
     if (document.activeElement !== reader) reader.value = said.reader;
     route.show(said.outline);
   };
-  const view = element("div", {}, top.view, undo.view, curveView, block("Seeds", none, table), growing, route.view, block("Reader", element("label", { class: "sk-check" }, reader, "for the journal")));
-  return { kind: "mark", curve, keys, view, show, remove: () => bench.seeds.length && bench.act("remove", { number: bench.seeds.length - 1 }) };
+  const view = element(
+    "div",
+    {},
+    top.view,
+    undo.view,
+    curveView,
+    block("Seeds", none, table),
+    growing,
+    route.view,
+    block("Reader", element("label", { class: "sk-check" }, reader, "for the journal")),
+  );
+  return {
+    kind: "mark",
+    curve,
+    keys,
+    view,
+    show,
+    remove: () => bench.seeds.length && bench.act("remove", { number: bench.seeds.length - 1 }),
+  };
 }
 
 // The study's route: draw on the sagittal T2, see it on the series, step through panels A to G.
 function outlineBlock(bench) {
-  const expand = element("select", { class: "sk-select", title: "what 'expanded five times' means", onchange: () => bench.act("expand", { expand: expand.value }) },
-    ...[["area", "five times the area"], ["linear", "five times the width"], ["dilate", "five dilations"]].map(([value, label]) => element("option", { value }, label)));
-  const steps = element("div", { class: "sk-steps", role: "group", "aria-label": "panels of the study" }), title = element("p", { class: "sk-detail" });
-  const how = element("p", { class: "sk-detail" }, "Press C and draw round the lesion on the T2: drag, or click corners and press Enter. Shift cuts out.");
-  const view = block("Outline on the T2", how, element("label", { class: "sk-slider" }, element("span", {}, "Expand"), expand), steps, title);
+  const expand = element(
+    "select",
+    {
+      class: "sk-select",
+      title: "what 'expanded five times' means",
+      onchange: () => bench.act("expand", { expand: expand.value }),
+    },
+    ...[
+      ["area", "five times the area"],
+      ["linear", "five times the width"],
+      ["dilate", "five dilations"],
+    ].map(([value, label]) => element("option", { value }, label)),
+  );
+  const steps = element("div", { class: "sk-steps", role: "group", "aria-label": "panels of the study" }),
+    title = element("p", { class: "sk-detail" });
+  const how = element(
+    "p",
+    { class: "sk-detail" },
+    "Press C and draw round the lesion on the T2: drag, or click corners and press Enter. Shift cuts out.",
+  );
+  const view = block(
+    "Outline on the T2",
+    how,
+    element("label", { class: "sk-slider" }, element("span", {}, "Expand"), expand),
+    steps,
+    title,
+  );
   const show = (said) => {
     view.hidden = !said.possible;
     how.hidden = said.drawn;
     expand.value = said.expand;
-    steps.replaceChildren(...said.steps.map((step, n) => {
-      const button = pressable(step.letter, step.title, () => bench.act("step", { step: n }));
-      button.setAttribute("aria-pressed", String(n === said.step));
-      return button;
-    }));
+    steps.replaceChildren(
+      ...said.steps.map((step, n) => {
+        const button = pressable(step.letter, step.title, () => bench.act("step", { step: n }));
+        button.setAttribute("aria-pressed", String(n === said.step));
+        return button;
+      }),
+    );
     title.textContent = said.steps[said.step]?.title ?? "";
   };
   return { view, show };
 }
 
 function reviewPanel(bench) {
-  const top = head(bench), { curve, view: curveView } = curveBlock(), undo = undoing(bench);
-  const mm = slider("By", " mm", { min: 0.5, max: 10, step: 0.5 }, () => {}, (x) => x.toFixed(1)), brush = slider("Brush radius", " mm", { min: 1, max: 30, step: 1 }, (x) => bench.setBrush(x));
-  mm.show(1);
+  const top = head(bench),
+    { curve, view: curveView } = curveBlock(),
+    undo = undoing(bench);
+  const mm = slider(
+      "By",
+      " mm",
+      { min: 0.5, max: 10, step: 0.5 },
+      () => {},
+      (x) => x.toFixed(1),
+    ),
+    brush = slider("Brush radius", " mm", { min: 1, max: 30, step: 1 }, (x) => bench.setBrush(x));
   const operations = element("div", { class: "sk-operations" });
-  const reader = element("input", { type: "text", maxlength: 12, class: "sk-text sk-initials", placeholder: "initials", "aria-label": "initials" });
-  const reason = element("input", { type: "text", maxlength: 200, class: "sk-text", placeholder: "reason (needed to reject)", "aria-label": "reason" });
+  const reader = element("input", {
+    type: "text",
+    maxlength: 12,
+    class: "sk-text sk-initials",
+    placeholder: "initials",
+    "aria-label": "initials",
+  });
+  const reason = element("input", {
+    type: "text",
+    maxlength: 200,
+    class: "sk-text",
+    placeholder: "reason (needed to reject)",
+    "aria-label": "reason",
+  });
   const judge = (name) => () => bench.act(name, { reader: reader.value, reason: reason.value });
-  const accept = pressable("✓ Accept", "only an accepted region goes on (Enter)", judge("accept")), reject = pressable("✕ Reject", "needs a reason", judge("reject"));
+  const accept = pressable("✓ Accept", "only an accepted region goes on (Enter)", judge("accept")),
+    reject = pressable("✕ Reject", "needs a reason", judge("reject"));
   accept.classList.add("sk-accept");
   reject.classList.add("sk-reject");
-  const verdict = element("p", { class: "sk-verdict" }), past = element("ol", { class: "sk-past" }), history = element("details", { class: "sk-block" }, element("summary", {}, "What was done"), past);
-  const keys = keyed([["P"], "paint"], [["R"], "erase (or Shift)"], [["C"], "outline, filled"], [["[", "]"], "brush"], [["Enter"], "accept"], ...SHORTCUTS);
+  const verdict = element("p", { class: "sk-verdict" }),
+    past = element("ol", { class: "sk-past" }),
+    history = element("details", { class: "sk-block" }, element("summary", {}, "What was done"), past);
+  const keys = keyed(
+    [["P"], "paint"],
+    [["R"], "erase (or Shift)"],
+    [["C"], "outline, filled"],
+    [["[", "]"], "brush"],
+    [["Enter"], "accept"],
+    ...SHORTCUTS,
+  );
   let filled = false;
   const show = (said) => {
     top.show(said);
     undo.show(said);
-    if (!operations.children.length) operations.append(...said.operations.map(({ name, label, in_mm, tip }) => pressable(label, tip, () => bench.act("apply", { operation: name, mm: in_mm ? Number(mm.input.value) : 0 }))));
-    if (!filled) [reader.value, reason.value, filled] = [said.reader, said.reason, true];
+    if (!operations.children.length)
+      operations.append(
+        ...said.operations.map(({ name, label, in_mm, tip }) =>
+          pressable(label, tip, () => bench.act("apply", { operation: name, mm: in_mm ? Number(mm.input.value) : 0 })),
+        ),
+      );
+    if (!filled) {
+      [reader.value, reason.value, filled] = [said.reader, said.reason, true];
+      mm.show(said.first_mm);
+    }
     verdict.textContent = said.verdict.text;
     verdict.dataset.state = said.verdict.state;
     past.replaceChildren(...said.past.map((text) => element("li", {}, text)));
     brush.show(bench.brush_mm);
   };
-  const view = element("div", {}, top.view, undo.view, block("Drawing", brush.view), block("Whole region", mm.view, operations),
-    block("Verdict", verdict, element("div", { class: "sk-row" }, reader, reason), element("div", { class: "sk-row" }, accept, reject)), curveView, history);
+  const view = element(
+    "div",
+    {},
+    top.view,
+    undo.view,
+    block("Drawing", brush.view),
+    block("Whole region", mm.view, operations),
+    block(
+      "Verdict",
+      verdict,
+      element("div", { class: "sk-row" }, reader, reason),
+      element("div", { class: "sk-row" }, accept, reject),
+    ),
+    curveView,
+    history,
+  );
   return { kind: "review", curve, keys, view, show, enter: judge("accept"), brushed: () => brush.show(bench.brush_mm) };
 }
 
