@@ -49,15 +49,15 @@ class Perturbed:
 
 
 def noise_of(series: DynamicSeries) -> float:
-    """Return the standard deviation of the noise, in the signal's unit, from the first phase.
+    """Return the standard deviation of the noise, in the signal's unit, from the last two phases.
 
-    A robust estimate: the median absolute difference of each voxel from the mean of its four neighbours in the
-    slice, which anatomy changes little and white noise by a factor of root 5/4.
+    A robust estimate: the median absolute deviation of their difference over the brighter half of the voxels, where
+    little changes any more at that time; over root two, as both phases have noise.
     """
-    image = np.asarray(series.signal[0], dtype=np.float64)
-    around = (image[:, :-2, 1:-1] + image[:, 2:, 1:-1] + image[:, 1:-1, :-2] + image[:, 1:-1, 2:]) / 4.0
-    difference = image[:, 1:-1, 1:-1] - around
-    return float(1.4826 * np.median(np.abs(difference - np.median(difference))) / np.sqrt(1.25))
+    before, last = (np.asarray(series.signal[t], dtype=np.float64) for t in (-2, -1))
+    tissue = last > np.median(last)
+    difference = (last - before)[tissue]
+    return float(1.4826 * np.median(np.abs(difference - np.median(difference))) / np.sqrt(2.0))
 
 
 def other_seeds(roi: Roi, count: int, seed: int) -> list[tuple[int, int, int]]:
