@@ -24,7 +24,8 @@ from spinekit.workflow.stability import check_stability, simulated_measurements,
 __all__ = [
     "DiagnosedCase", "LoadedCase", "begin_marking", "begin_review", "check_features", "check_stability",
     "clinical_facts", "compute_feature_curves", "compute_features", "compute_maps", "diagnose_case", "feature_images",
-    "fitted_curves", "is_simulated", "load_case", "open_diagnosis", "open_features", "open_journal", "open_maps", "open_roi",
+    "fitted_curves", "is_simulated", "load_case", "open_diagnosis", "open_features", "open_journal", "open_maps",
+    "open_roi",
     "open_segmentation", "open_series", "open_settings", "open_t2", "outline_steps", "propose_region", "save_roi",
     "segment_case", "segmentation_notes", "simulated_measurements", "stability_of_case", "write_provenance",
 ]  # fmt: skip

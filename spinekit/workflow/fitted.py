@@ -1,4 +1,4 @@
-"""The fitted model's curves of a case, for the eye: are the quantitative maps made of fits that meet the data?"""
+"""The fitted model's curves of a case, by which the eye judges whether the quantitative maps rest on sound fits."""
 
 from __future__ import annotations
 
