@@ -15,8 +15,10 @@ from spinekit.kinetics.maps import parameter_maps
 __all__ = ["MotionReport", "correct_motion"]
 
 BINS = 40
-SAMPLES = 60_000  # voxels that the metric looks at: enough for 0.1 mm, few enough for seconds
-SHRINK, SMOOTH_MM = (4, 2, 1), (4.0, 2.0, 0.0)
+PIXEL_MM = 2.0  # in-plane pixels are joined up to this size: less noise, fewer steps
+# smoothing mm, voxels that the metric looks at, first step mm, steps at most: enough for 0.2 mm, few enough for seconds
+LEVELS = ((3.0, 10_000, 2.0, 60), (0.0, 40_000, 0.5, 80))
+SHORTEST_MM = 2e-3
 LEFT_MM = 0.5  # of residual motion, above which it is told
 HEAD_MM = 60.0  # radius of the sphere over which a displacement is averaged: the size of a field of interest
 DESCRIPTIVE = ("relative_enhancement_peak", "wash_in_slope", "wash_out_slope")
@@ -77,7 +79,7 @@ def correct_motion(
 
     Notes
     -----
-    Mattes mutual information, which does not mind that contrast agent changes the signal; three levels;
+    Mattes mutual information, which does not mind that contrast agent changes the signal; two levels;
     one thread and a fixed seed, so that the same series gives the same bits.
     """
     if reference is not None and not 0 <= reference < series.n_phases:
@@ -122,35 +124,50 @@ def _registered(series: DynamicSeries, signal: Any, reference: int, *, resample:
     return motion, moved
 
 
+def _joined(sitk: Any, image: Any) -> Any:
+    """Return the image with in-plane pixels joined; slices, which are thick as they are, stay."""
+    spacing, size = image.GetSpacing(), image.GetSize()
+    factors = [max(1, min(int(PIXEL_MM / spacing[n]), size[n] // 32)) for n in range(2)]
+    return sitk.BinShrink(image, [*factors, 1])
+
+
 def _register(sitk: Any, fixed: Any, moving: Any) -> Any:
-    start = sitk.CenteredTransformInitializer(
-        fixed, moving, sitk.Euler3DTransform(), sitk.CenteredTransformInitializerFilter.GEOMETRY
-    )
+    middle = 0.5 * (np.array(fixed.GetSize()) - 1)
+    start = sitk.Euler3DTransform(fixed.TransformContinuousIndexToPhysicalPoint(middle.tolist()))
+    start.SetComputeZYX(True)
+    fixed, moving = _joined(sitk, fixed), _joined(sitk, moving)
+    for level in LEVELS:
+        try:
+            found = _method(sitk, start, fixed.GetNumberOfPixels(), *level).Execute(fixed, moving)
+        except RuntimeError as reason:
+            raise InputRefusedError(
+                "fit-failed",
+                found="Two phases could not be registered.",
+                expected="Phases of the same anatomy.",
+                cause="A phase may be empty, or of another body part.",
+                cure="Look at the montage of phases; leave the phase out.",
+            ) from reason
+        start = sitk.Euler3DTransform(found.GetNthTransform(0) if found.GetName() == "CompositeTransform" else found)
+    return start
+
+
+def _method(sitk: Any, start: Any, n_voxels: int, smooth_mm: float, samples: int, step_mm: float, steps: int) -> Any:
+    """Return the registration of one level, from a start."""
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsMattesMutualInformation(BINS)
     method.SetMetricSamplingStrategy(method.RANDOM)
-    method.SetMetricSamplingPercentage(min(1.0, SAMPLES / fixed.GetNumberOfPixels()), seed=1)
+    method.SetMetricSamplingPercentage(min(1.0, samples / n_voxels), seed=1)
     method.SetInterpolator(sitk.sitkLinear)
     method.SetOptimizerAsRegularStepGradientDescent(
-        learningRate=1.0, minStep=1e-4, numberOfIterations=150, relaxationFactor=0.6, gradientMagnitudeTolerance=1e-8
+        learningRate=step_mm, minStep=SHORTEST_MM, numberOfIterations=steps, gradientMagnitudeTolerance=1e-8
     )
     method.SetOptimizerScalesFromPhysicalShift()
-    method.SetShrinkFactorsPerLevel([1 if min(fixed.GetSize()) < 8 * s else s for s in SHRINK])
-    method.SetSmoothingSigmasPerLevel(SMOOTH_MM)
+    method.SetShrinkFactorsPerLevel([1])
+    method.SetSmoothingSigmasPerLevel([smooth_mm])
     method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
     method.SetInitialTransform(start, inPlace=False)
     method.SetNumberOfThreads(1)
-    try:
-        found = method.Execute(fixed, moving)
-    except RuntimeError as reason:
-        raise InputRefusedError(
-            "fit-failed",
-            found="Two phases could not be registered.",
-            expected="Phases of the same anatomy.",
-            cause="A phase may be empty, or of another body part.",
-            cure="Look at the montage of phases; leave the phase out.",
-        ) from reason
-    return sitk.Euler3DTransform(found.GetNthTransform(0) if found.GetName() == "CompositeTransform" else found)
+    return method
 
 
 def _displacement(motion: Any) -> Any:
