@@ -20,7 +20,7 @@ class ConvNorm(nn.Sequential):
     def __init__(
         self, c_in: int, c_out: int, kernel: Kernel, *, stride: Halving = (1, 1, 1), active: bool = True
     ) -> None:
-        padding = tuple(k // 2 for k in kernel)
+        padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
         layers: list[nn.Module] = [
             nn.Conv3d(c_in, c_out, kernel, stride=stride, padding=padding, bias=False),
             nn.BatchNorm3d(c_out),

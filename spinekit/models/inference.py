@@ -88,7 +88,7 @@ def binary_entropy(probability: NDArray[np.float32]) -> NDArray[np.float32]:
 def _windows(net: nn.Module, x: Any, window_zyx: tuple[int, int, int]) -> Any:
     if all(n <= w for n, w in zip(x.shape[2:], window_zyx, strict=True)):
         return net(x)
-    from monai.inferers import sliding_window_inference
+    from monai.inferers.utils import sliding_window_inference
 
     window = tuple(min(n, w) for n, w in zip(x.shape[2:], window_zyx, strict=True))
     return sliding_window_inference(x, window, 1, net, overlap=0.25, mode="gaussian")

@@ -135,7 +135,8 @@ def read_state(folder: Path, key: str) -> TrainingState | None:
         group, rest = name.split("/", 1)
         groups[group][rest] = tensor
     return TrainingState(
-        **groups, curve=facts["curve"], step=facts["step"], best_step=facts["best_step"],
+        weights=groups["weights"], average=groups["average"], best=groups["best"], optimiser=groups["optimiser"],
+        curve=facts["curve"], step=facts["step"], best_step=facts["best_step"],
         best_score=facts["best_score"] if facts["best_score"] is not None else float("-inf"), waited=facts["waited"],
     )  # fmt: skip
 

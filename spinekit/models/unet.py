@@ -126,7 +126,8 @@ class UNet(nn.Module):
         skips = [self.stem(x)]  # (B, w0, Z, Y, X)
         for down, encode in zip(self.down, self.encode, strict=True):
             skips.append(encode(down(skips[-1])))  # (B, w1, Z, Y / 2, X / 2), (B, w2, Z / 2, Y / 4, X / 4), ...
-        x, sides = skips.pop(), []
+        sides: list[Tensor] = []
+        x = skips.pop()
         supervised = self.training and self.config.supervision
         for n in reversed(range(len(self.up))):
             x, skip = self.up[n](x), skips.pop()

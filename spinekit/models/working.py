@@ -42,10 +42,11 @@ def coarse_series(series: DynamicSeries) -> DynamicSeries:
     (128, 128, 4)
     """
     home, fine = series.geometry.anatomical_axes(), series.geometry.spacing_mm
-    factors = tuple(max(1, int(WORKING_MM[home[n]] / fine[n] + 0.3)) for n in range(3))
+    i, j, k = (max(1, int(WORKING_MM[home[n]] / fine[n] + 0.3)) for n in range(3))
+    factors = (i, j, k)
     if factors == (1, 1, 1):
         return series
-    signal = np.stack([block_mean(phase, factors[::-1]) for phase in series.signal])
+    signal = np.stack([block_mean(phase, (k, j, i)) for phase in series.signal])
     return replace(series, signal=signal, geometry=_coarse_grid(series.geometry, factors))
 
 
@@ -95,9 +96,9 @@ def onto_series(values: NDArray[Any], seen: NetworkInput) -> NDArray[np.float32]
     Voxels of the series beyond the centres of the outermost working voxels take the value of the nearest of them.
     """
     grid = seen.geometry
-    wide = Geometry(
-        tuple(n + 2 for n in grid.size), grid.spacing_mm, tuple(grid.index_to_mm((-1, -1, -1)).tolist()), grid.direction
-    )  # type: ignore[arg-type]
+    i, j, k = grid.size
+    x, y, z = grid.index_to_mm((-1, -1, -1)).tolist()
+    wide = Geometry((i + 2, j + 2, k + 2), grid.spacing_mm, (x, y, z), grid.direction)
     padded = np.pad(np.asarray(values, dtype=np.float32), 1, mode="edge")
     return resample_array(padded, wide, seen.series_geometry, interpolation="linear", outside=0.0)
 

@@ -82,7 +82,7 @@ def write_dicom_images(case: SimulatedCase, folder: str | os.PathLike[str]) -> t
         repetition_time_ms=1000 * protocol.t2_tr_s, echo_time_ms=1000 * protocol.t2_te_s, flip_angle_deg=90.0,
         field_strength_t=protocol.field_strength_t, modality="MR", manufacturer=protocol.manufacturer,
     )  # fmt: skip
-    t2 = DynamicSeries(np.rint(case.t2.values)[None], [0.0], case.t2.geometry, "simulated", acquisition=spin_echo)
+    t2 = DynamicSeries(np.rint(case.t2.values)[None], np.zeros(1), case.t2.geometry, "simulated", acquisition=spin_echo)
     whole = np.clip(np.rint(case.series.signal), 0, np.iinfo(np.int16).max)
     dynamic = DynamicSeries(
         whole, case.series.times_s, case.series.geometry, "simulated", acquisition=case.series.acquisition

@@ -65,9 +65,9 @@ def agreement_panels(
         box = crop_around(shown, view) if shown.any() else (slice(None), slice(None))
         pixels = view.pixels(image.values, index)[box]
         draw_slice(axes, pixels, view, limits=limits, title=f"{plane}, {'kji'[view.axis]} = {index}")
-        masks = [view.pixels(roi.mask, index)[box] for roi in (first, second)]
-        _tint(axes, *masks, view)
-        for mask, colour in zip(masks, (FIRST, SECOND), strict=True):
+        one, two = (view.pixels(roi.mask, index)[box] for roi in (first, second))
+        _tint(axes, one, two, view)
+        for mask, colour in ((one, FIRST), (two, SECOND)):
             draw_outline(axes, mask, view, color=colour, width=1.5)
     _legend(figure.add_subplot(grid[0, 3]), names, numbers or _numbers(first, second))
     _areas(figure.add_subplot(grid[1, :]), first, second, names)
@@ -171,7 +171,7 @@ def bland_altman(axes: Any, first: Any, second: Any, *, unit: str, labels: Seque
     for level, style in ((bias, "-"), (bias - half, "--"), (bias + half, "--")):
         if np.isfinite(level):
             axes.axhline(level, color=OUTLINE, linestyle=style, linewidth=1.4)
-    names = [labels[n] for n in np.flatnonzero(keep)] if len(labels) else []
+    names = [labels[int(n)] for n in np.flatnonzero(keep)] if len(labels) else []
     for x, y, name in zip(mean, difference, names, strict=False):
         if np.isfinite(half) and abs(y - bias) > half:
             axes.annotate(inert(name), (x, y), fontsize=7, xytext=(4, 3), textcoords="offset points", color="0.3")

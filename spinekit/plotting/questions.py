@@ -94,7 +94,8 @@ def _lit_map(
     )  # fmt: skip
     bar = figure.colorbar(image, ax=axes, shrink=0.8)
     bar.ax.tick_params(labelsize=7)
-    bar.solids.set_alpha(1.0)
+    if bar.solids is not None:
+        bar.solids.set_alpha(1.0)
     draw_outline(axes, outline[box], view, width=1.0)
 
 

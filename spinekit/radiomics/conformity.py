@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -85,7 +85,8 @@ def _live() -> Iterator[Row]:
 
     volume, roi = _simulated()
     image, mask = to_sitk(np.asarray(volume.values), GRID), to_sitk(roi.mask.astype(np.uint8), GRID)
-    kinds = (("original", {}, {}), ("original, LoG, wavelet", {"log_sigma_mm": (2.0,), "wavelet": "coif1"},
+    kinds: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
+        ("original", {}, {}), ("original, LoG, wavelet", {"log_sigma_mm": (2.0,), "wavelet": "coif1"},
                                     {"LoG": {"sigma": [2.0]}, "Wavelet": {"wavelet": "coif1"}}))  # fmt: skip
     for words, ours, theirs in kinds:
         extractor = featureextractor.RadiomicsFeatureExtractor(

@@ -116,7 +116,7 @@ def _measured(plan: StabilityPlan, on_case: Callable[[int, int], Any] | None) ->
     from spinekit import workflow
 
     if plan.simulated:
-        filters = {"log_sigma_mm": LOG_SIGMA_MM, "wavelet": WAVELET} if plan.filters else {}
+        filters: dict[str, Any] = {"log_sigma_mm": LOG_SIGMA_MM, "wavelet": WAVELET} if plan.filters else {}
         return workflow.simulated_measurements(
             plan.n_simulated, first_seed=plan.first_seed, size=plan.size, processes=plan.workers, progress=on_case,
             discretisation={"bin_count": plan.bin_count}, resample_mm=plan.resample_mm or None, **filters,
