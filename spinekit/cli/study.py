@@ -13,7 +13,7 @@ from spinekit.cli.common import QuietOption, progress, told
 FORMS = {  # name -> internal cases, external cases, size, outer and inner folds, draws
     "tiny": (16, 8, (48, 48, 6), 2, 2, 50),
     "small": (24, 12, (64, 64, 8), 3, 2, 500),
-    "full": (60, 30, (128, 128, 16), 5, 4, 2000),
+    "full": (54, 27, (128, 128, 16), 5, 4, 2000),
 }
 FIRST_SEED = 50000  # patients that no network of the package was trained on
 

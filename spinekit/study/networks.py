@@ -25,37 +25,43 @@ from spinekit.study.regions import regions_of
 from spinekit.study.sources import OpenCase, open_case
 from spinekit.study.table import StudyCase
 
-__all__ = ["network_records", "networks_missing"]
+__all__ = ["KINDS", "network_records", "networks_missing"]
 
 FORMAT = 1
+KINDS = ("unet", "inception_resnet")
 
 
-def networks_missing() -> str:
-    """Return why the networks cannot be asked, empty if they can: both sets of weights have to be there."""
+def networks_missing() -> dict[str, str]:
+    """Return the networks that cannot be asked, each with the reason, such as that its weights are not there."""
     from spinekit.models.checkpoints import read_card, shipped
 
-    for kind in ("unet", "inception_resnet"):
+    missing = {}
+    for kind in KINDS:
         try:
             read_card(shipped(kind), kind=kind)
         except InputRefusedError as refused:
-            return refused.message
-    return ""
+            missing[kind] = refused.message
+    return missing
 
 
-def _hashes() -> dict[str, str]:
+def _hashes(kinds: Sequence[str]) -> dict[str, str]:
     from spinekit.models.checkpoints import read_card, shipped
 
-    return {kind: str(read_card(shipped(kind), kind=kind)["sha256"]) for kind in ("unet", "inception_resnet")}
+    return {kind: str(read_card(shipped(kind), kind=kind)["sha256"]) for kind in kinds}
 
 
 def network_records(
-    cases: Sequence[StudyCase], folder: Path, *, on_case: Callable[[int, int, str], None] | None = None
+    cases: Sequence[StudyCase],
+    folder: Path,
+    *,
+    kinds: Sequence[str] = KINDS,
+    on_case: Callable[[int, int, str], None] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Return the record of each case by name: overlap and features of the U-Net's region, embedding and logit.
 
     Kept as ``NAME.networks.json`` beside the case's own record, under a key that holds the weights' hashes.
     """
-    weights = _hashes()
+    weights = _hashes(kinds)
     found = {}
     for number, case in enumerate(cases, start=1):
         path = folder / f"{case.name}.networks.json"
@@ -63,7 +69,7 @@ def network_records(
         kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         if kept.get("key") != key:
             try:
-                record = _asked(open_case(case))
+                record = _asked(open_case(case), kinds)
             except InputRefusedError as refused:
                 record = dict(refused.as_dict())
             write_json(path, record | {"case": case.name, "key": key})
@@ -74,25 +80,34 @@ def network_records(
     return found
 
 
-def _asked(case: OpenCase) -> dict[str, Any]:
-    from spinekit.models.crop import lesion_crop
-    from spinekit.models.inception_resnet_use import ask, open_classifier
+def _asked(case: OpenCase, kinds: Sequence[str]) -> dict[str, Any]:
+    record: dict[str, Any] = {}
+    if "unet" in kinds:
+        record |= _segmented(case)
+    if "inception_resnet" in kinds:
+        record |= _embedded(case)
+    return record
+
+
+def _segmented(case: OpenCase) -> dict[str, Any]:
     from spinekit.models.segmenting import segment
 
-    series, n = case.series, case.n_baseline
+    seen = segment(case.series, case.n_baseline)
+    record: dict[str, Any] = {"unet": _features_of_largest(case, seen.lesions.values), "unet_scores": {}}
+    if case.truth is not None:
+        spacing = case.series.geometry.spacing_zyx_mm
+        record["unet_scores"] = overlap_scores(seen.roi.mask, case.all_lesions, spacing_zyx_mm=spacing)
+    return record
+
+
+def _embedded(case: OpenCase) -> dict[str, Any]:
+    from spinekit.models.crop import lesion_crop
+    from spinekit.models.inception_resnet_use import ask, open_classifier
+
     region = next(iter(regions_of(case).by_name.values()))
-    seen = segment(series, n)
-    views = ask(open_classifier(), lesion_crop(series, region, n))
-    found = seen.roi.mask
-    scores = (
-        {}
-        if case.truth is None
-        else overlap_scores(found, case.all_lesions, spacing_zyx_mm=series.geometry.spacing_zyx_mm)
-    )
+    views = ask(open_classifier(), lesion_crop(case.series, region, case.n_baseline))
     return {
-        "unet_scores": scores,
-        "unet": _features_of_largest(case, seen.lesions.values),
-        "inception": {"logit": views.logit} | {f"embedding_{k:03d}": float(v) for k, v in enumerate(views.embedding)},
+        "inception": {"logit": views.logit} | {f"embedding_{k:03d}": float(v) for k, v in enumerate(views.embedding)}
     }
 
 

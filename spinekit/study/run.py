@@ -199,10 +199,14 @@ def _networks(
 ) -> tuple[dict[str, Any], str]:
     if options.networks == "no":
         return {}, "the networks were left out by choice."
-    from spinekit.study.networks import network_records, networks_missing
+    from spinekit.study.networks import KINDS, network_records, networks_missing
 
-    why = networks_missing()
-    return ({}, why) if why else (network_records(cases, folder / "cases", on_case=on_step), "")
+    missing = networks_missing()
+    kinds = [kind for kind in KINDS if kind not in missing]
+    why = " ".join(dict.fromkeys(missing.values()))
+    if not kinds:
+        return {}, why
+    return network_records(cases, folder / "cases", kinds=kinds, on_case=on_step), why
 
 
 def _run_arms(

@@ -241,3 +241,25 @@ def test_a_table_that_cannot_be_used_is_refused_with_the_row(tmp_path, text, wor
     with pytest.raises(InputRefusedError, match=word) as refused:
         read_study_table(path)
     assert refused.value.code == "table-invalid"
+
+
+def test_notebook_10_runs_unattended_on_the_same_cases(study, folder, table):
+    import papermill
+
+    from spinekit.reporting.notebooks import notebook_folder
+
+    out = folder / "executed.ipynb"
+    parameters = {
+        "study_dir": str(folder / "out"), "table_file": str(table), "outer": 2, "inner": 2, "seed": 1, "draws": 30,
+        "networks": False,
+    }  # fmt: skip
+
+    done = papermill.execute_notebook(
+        notebook_folder() / "10_cohort_study.ipynb", out, parameters=parameters, progress_bar=False
+    )
+
+    outputs = [output for cell in done.cells if cell.cell_type == "code" for output in cell.outputs]
+    pictures = [o for o in outputs if "image/png" in o.get("data", {})]
+    assert len(pictures) >= 6
+    text = "".join(o.get("text", "") for o in outputs if o.output_type == "stream")
+    assert "No significant gain" in text or "Significant" in text
