@@ -43,18 +43,23 @@ def segmentation(
         Path, typer.Argument(help="CSV with the columns case, series, lesions, n_baseline; docs/networks.md.")
     ],
     out: OutFolder,
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Batches in all.")] = 1500,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Batches in all.")] = 2000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the weights and of every batch.")] = 5,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Patches per step.")] = 2,
     patch: Annotated[str, typer.Option("--patch", help="Voxels of a patch, z,y,x.")] = "12,48,48",
     learning_rate: Annotated[float, typer.Option("--learning-rate", help="At its highest.")] = 2e-3,
-    judge_every: Annotated[int, typer.Option("--judge-every", min=1, help="Steps between judgements.")] = 250,
+    judge_every: Annotated[int, typer.Option("--judge-every", min=1, help="Steps between judgements.")] = 400,
     patience: Annotated[int, typer.Option("--patience", min=0, help="Judgements without a gain; 0 goes on.")] = 0,
     block: Annotated[str, typer.Option("--block", help="plain, residual or inception.")] = "inception",
     attention: Annotated[bool, typer.Option("--attention/--no-attention", help="Attention gates.")] = True,
     supervision: Annotated[bool, typer.Option("--supervision/--no-supervision", help="Deep supervision.")] = True,
     flat_levels: Annotated[int, typer.Option("--flat-levels", help="Upper levels within a slice; 4 is 2-D.")] = 1,
+    start: Annotated[Path | None, typer.Option("--start", help="Weights of an earlier training to begin with.")] = None,
     sees: Annotated[str, typer.Option("--sees", help="both, maps or phases.")] = "both",
+    phase_dropout: Annotated[float, typer.Option("--phase-dropout", help="How often phases are left out.")] = 0.3,
+    fewer_phases: Annotated[float, typer.Option("--fewer-phases", help="How often a shorter protocol is met.")] = 0.5,
+    foreign: Annotated[float, typer.Option("--foreign", help="How often a click is met in altered tissue.")] = 0.15,
+    strange: Annotated[float, typer.Option("--strange", help="Share of clicks in patches of no anatomy.")] = 0.35,
     precision: Annotated[str, typer.Option("--precision", help="32-true, bf16-mixed or 16-mixed.")] = "32-true",
     accelerator: Annotated[str, typer.Option("--accelerator", help="cpu, cuda or auto.")] = "cpu",
     devices: Annotated[int, typer.Option("--devices", min=1, help="Processors of this machine.")] = 1,
@@ -77,10 +82,14 @@ def segmentation(
         done = teach_segmentation(
             table, out,
             plan=plan,
-            teaching=Teaching(patch_zyx=(z, y, x), batch=batch, sees=sees),
+            teaching=Teaching(
+                patch_zyx=(z, y, x), batch=batch, sees=sees,
+                phase_dropout=phase_dropout, fewer_phases=fewer_phases, foreign=foreign, strange=strange,
+            ),
             network=UNetConfig(
                 CHANNELS, flat_levels=flat_levels, block=block, attention=attention, supervision=supervision
             ),
+            start=start,
             command="spinekit " + " ".join(sys.argv[1:]),
             on_case=None if quiet else progress,
             on_step=None if quiet else _told_step,
@@ -89,6 +98,65 @@ def segmentation(
             for row in done.trained.curve:
                 typer.echo("  ".join(f"{name} {value:.4g}" for name, value in row.items()))
         typer.echo(f"Weights: {done.weights}" if not quiet else str(done.weights))
+
+
+@train.command()
+def ablation(
+    table: Annotated[Path, typer.Argument(help="As for spinekit train segmentation.")],
+    out: OutFolder,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Batches for each network.")] = 300,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the weights and of every batch.")] = 5,
+    judge_every: Annotated[int, typer.Option("--judge-every", min=1, help="Steps between judgements.")] = 100,
+    patch: Annotated[str, typer.Option("--patch", help="Voxels of a patch, z,y,x.")] = "12,48,48",
+    widths: Annotated[str, typer.Option("--widths", help="Channels of each level.")] = "12,24,48,96",
+    quiet: QuietOption = False,
+) -> None:
+    """Train the U-Net with one part more each time, and on maps or phases alone: one table, ablation.csv."""
+    import pandas as pd
+
+    from spinekit.cli.common import numbers
+    from spinekit.models.ablation import ablate
+    from spinekit.models.segmentation_task import Teaching
+    from spinekit.models.training import Plan
+    from spinekit.provenance import write_text
+
+    with told():
+        z, y, x = (int(v) for v in numbers(patch, kind=int, option="--patch", count=3))
+        rows = ablate(
+            table, out,
+            plan=Plan(steps=steps, seed=seed, learning_rate=2e-3, judge_every=judge_every),
+            teaching=Teaching(patch_zyx=(z, y, x)),
+            widths=tuple(int(v) for v in numbers(widths, kind=int, option="--widths")),
+            on_variant=None if quiet else lambda name, row: typer.echo(f"{name}: Dice {row['dice']:.3f}"),
+        )  # fmt: skip
+        file = write_text(out / "ablation.csv", pd.DataFrame(rows).to_csv(index=False, float_format="%.4g"))
+        typer.echo(f"Table: {file}" if not quiet else str(file))
+
+
+@train.command()
+def judge(
+    out: Annotated[Path, typer.Option("--out", help="CSV file, one row per case and way of asking.")],
+    model: Annotated[Path | None, typer.Option("--model", help="Weights; the demonstration weights if absent.")] = None,
+    hospital: Annotated[str, typer.Option("--hospital", help="A or B.")] = "A",
+    n: Annotated[int, typer.Option("--n", min=1, help="Simulated cases.")] = 20,
+    first_seed: Annotated[int, typer.Option("--first-seed", min=0, help="None may be among the taught ones.")] = 12000,
+    size: Annotated[str, typer.Option("--size", help="Voxels of the series, x,y,z.")] = "256,256,24",
+    quiet: QuietOption = False,
+) -> None:
+    """Judge the U-Net on simulated cases it has not seen, beside all background and a threshold."""
+    from spinekit.cli.common import numbers
+    from spinekit.provenance import write_text
+    from spinekit.study.segmentation_figures import judge_segmentation, simulated_cases, summary_of
+
+    with told():
+        i, j, k = (int(v) for v in numbers(size, kind=int, option="--size", count=3))
+        cases = simulated_cases(n, hospital=hospital, first_seed=first_seed, size=(i, j, k))
+        table = judge_segmentation(cases, model=model, on_case=None if quiet else typer.echo)
+        write_text(out, table.to_csv(index=False, float_format="%.6g"))
+        if not quiet:
+            typer.echo("Simulated cases: none of these figures is a clinical accuracy.")
+            typer.echo(summary_of(table).to_string())
+        typer.echo(f"Table: {out}" if not quiet else str(out))
 
 
 def _told_step(step: int, steps: int, loss: float) -> None:

@@ -73,6 +73,7 @@ def save_network(
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with write_beside(target) as temporary:
         save_file(plain, temporary)
+        os.chmod(temporary, 0o644)  # safetensors leaves it to the owner alone
     card = {
         "kind": kind,
         "config": dict(config),

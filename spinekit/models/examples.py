@@ -1,7 +1,7 @@
 """Cases as the U-Net is taught with them: channels, lesions and clicks on the working grid, in files that are mapped.
 
-Two variants of each case are kept: the protocol as it is, and one with a part of its phases (half of the time only
-three), so that the network also meets maps that were computed from few phases.
+Three variants of each case are kept: the protocol as it is, one without some of its phases and one with two to four
+of those after contrast, so that the network also meets maps that were computed from few phases.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["CHANNELS", "N_VALUES", "Example", "TaughtCase", "fewer_phases", "ope
 N_VALUES = len(MAPS) + len(PHASE_TIMES_S)  # the first channels; the flags of presence follow, then the click
 CHANNELS = N_VALUES + len(PHASE_TIMES_S) + len(CLICK_CHANNELS)
 SMALLEST_ML = 0.3  # a lesion cut by the slab to less than this gets no click
-CLICKS_EACH = 2
+CLICKS_EACH = 3  # one in each variant
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Example:
     ----------
     values : tuple of ndarray of shape (14, Z, Y, X), float16
         Maps and phases, one array per variant.
-    present : ndarray of shape (2, 10)
+    present : ndarray of shape (3, 10)
         Which phases each variant covers.
     lesions : ndarray of shape (Z, Y, X), uint8
     clicks : ndarray of shape (n, 3, Z, Y, X), uint8
@@ -69,8 +69,12 @@ class Example:
     clicked: tuple[tuple[int, int], ...]
 
 
-def fewer_phases(series: DynamicSeries, n_baseline: int, rng: np.random.Generator) -> DynamicSeries:
+def fewer_phases(
+    series: DynamicSeries, n_baseline: int, rng: np.random.Generator, *, few: bool = False
+) -> DynamicSeries:
     """Return a series with a random part of its phases: those before contrast stay, and at least two after it.
+
+    Two to four after contrast if `few`, else more than half of them.
 
     Examples
     --------
@@ -80,7 +84,8 @@ def fewer_phases(series: DynamicSeries, n_baseline: int, rng: np.random.Generato
     True
     """
     after = np.arange(n_baseline, series.n_phases)
-    n = 2 if rng.random() < 0.5 else int(rng.integers(3, max(len(after), 4)))
+    half = (len(after) + 1) // 2
+    n = int(rng.integers(2, 5)) if few else int(rng.integers(half, max(len(after), half + 1)))
     kept = np.sort(rng.choice(after, size=min(n, len(after)), replace=False))
     index = np.concatenate([np.arange(n_baseline), kept])
     return replace(series, signal=series.signal[index], times_s=series.times_s[index])
@@ -95,7 +100,8 @@ def write_example(case: TaughtCase, folder: Path, *, seed: int = 0) -> Path:
     if (place / "example.json").is_file():
         return place
     rng = np.random.default_rng([seed, *case.name.encode()])
-    variants = (case.series, fewer_phases(case.series, case.n_baseline, rng))
+    shorter = (fewer_phases(case.series, case.n_baseline, rng, few=few) for few in (False, True))
+    variants = (case.series, *shorter)
     seen = [working_input(series, case.n_baseline) for series in variants]
     for number, one in enumerate(seen):
         _save(place / f"values-{number}.npy", one.channels[:N_VALUES].astype(np.float16))

@@ -13,6 +13,7 @@ import numpy as np
 
 from spinekit.models.examples import CHANNELS, N_VALUES, Example
 from spinekit.models.inputs import MAPS
+from spinekit.models.strange import strange_patch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["SEES", "SegmentationTask", "Teaching"]
 
 N_MAPS = len(MAPS)
+SHOWN_BY_CLICK = 0.6  # Dice of the grown region with the lesion
 SEES = ("both", "maps", "phases")
 
 
@@ -28,15 +30,22 @@ SEES = ("both", "maps", "phases")
 class Teaching:
     """How patches are drawn and varied.
 
+    ``phase_dropout`` is how often phases are left out, ``fewer_phases`` how often a variant of the case with a
+    part of its phases is taken where nobody has clicked, ``foreign`` how often a patch with a click is made to look
+    like no spine at all (`foreign_tissue`), so that the click is believed where all else is strange.
+    ``strange`` is the share of the patches with a click that hold no anatomy at all (`strange_patch`).
     ``patch_zyx`` voxels of the working grid; ``batch`` patches per step, every other one with a click;
     ``around_lesion`` the share of the patches without a click that hold a lesion; ``sees`` what is given: "both",
     "maps" or "phases" (the other is zero, as where a protocol lacks it).
     """
 
-    patch_zyx: tuple[int, int, int] = (16, 64, 64)
-    batch: int = 4
+    patch_zyx: tuple[int, int, int] = (12, 48, 48)
+    batch: int = 2
     around_lesion: float = 0.65
     phase_dropout: float = 0.3
+    fewer_phases: float = 0.5
+    foreign: float = 0.15
+    strange: float = 0.35
     sees: str = "both"
     clicks: bool = True
     vary: bool = True
@@ -98,9 +107,14 @@ class SegmentationTask:
         return only(x, self.teaching.sees)
 
     def _patch(self, rng: np.random.Generator, *, clicked: bool) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        if clicked and self.teaching.strange > 0 and rng.random() < self.teaching.strange:
+            x, y = strange_patch(rng, self.teaching.patch_zyx)
+            return only(x, self.teaching.sees), y
         number = int(rng.integers(len(self.taught)))
         example, voxels = self.taught[number], self._boxes[number]
-        variant, click, wanted = int(rng.random() < 0.35), None, 0
+        shorter = rng.random() < self.teaching.fewer_phases
+        variant = int(rng.integers(1, len(example.values))) if shorter else 0
+        click, wanted = None, 0
         if clicked and example.clicked:
             click = int(rng.integers(len(example.clicked)))
             wanted, variant = example.clicked[click]
@@ -117,7 +131,11 @@ class SegmentationTask:
             x[(slice(CHANNELS - 3, None), *inner)] = np.asarray(example.clicks[(click, slice(None), *part)]) / 255.0
         y[(0, *inner)] = labels == wanted if click is not None else labels > 0
         if self.teaching.vary:
-            x, y = _varied(rng, x, y, self.teaching.phase_dropout)
+            foreign = self.teaching.foreign > 0 and click is not None and _shown_by_click(x, y)
+            foreign = foreign and rng.random() < self.teaching.foreign
+            x, y = _varied(rng, x, y, self.teaching.phase_dropout, nearer=0.7 if foreign else 0.25)
+            if foreign:
+                x = foreign_tissue(rng, x)
         return only(x, self.teaching.sees), y
 
     def _centre(self, rng: np.random.Generator, example: Example, voxels: dict[int, Any], wanted: int) -> Any:
@@ -140,11 +158,32 @@ def only(x: NDArray[np.float32], sees: str) -> NDArray[np.float32]:
     return x
 
 
+def _shown_by_click(x: NDArray[np.float32], y: NDArray[np.float32]) -> bool:
+    """Whether the region that grew from the click is near enough to the lesion to be learned from alone."""
+    return _dice(x[-1] > 0.5, y[0] > 0.5) >= SHOWN_BY_CLICK
+
+
+def foreign_tissue(rng: np.random.Generator, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give every map and phase a strength of its own, leave most phases out, at times everything but the click."""
+    strength = np.exp(rng.normal(0.0, 0.8, N_VALUES)) * np.where(rng.random(N_VALUES) < 0.25, 0.0, 1.0)
+    x[:N_VALUES] *= strength.astype(np.float32)[:, None, None, None]
+    before = x[N_MAPS].copy()
+    x[N_MAPS] = np.float32(rng.uniform(0.2, 1.2)) * np.abs(before - np.float32(rng.uniform(0.0, 1.0)))
+    if rng.random() < 0.6:
+        absent = np.ones(10, bool) if rng.random() < 0.6 else rng.random(10) < 0.6
+        absent[0] = False
+        x[N_VALUES : N_VALUES + 10][absent] = 0.0
+        x[N_MAPS:N_VALUES][absent] = 0.0
+    if rng.random() < 0.15:
+        x[:N_VALUES] = 0.0
+    return x
+
+
 def _varied(
-    rng: np.random.Generator, x: NDArray[np.float32], y: NDArray[np.float32], dropout: float
+    rng: np.random.Generator, x: NDArray[np.float32], y: NDArray[np.float32], dropout: float, *, nearer: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Turn, scale and mirror; change gain, contrast and noise; leave phases and maps out."""
-    x, y = _moved(rng, x, y)
+    x, y = _moved(rng, x, y, nearer)
     phases = x[N_MAPS:N_VALUES]
     gain = np.float32(np.exp(rng.normal(0.0, 0.15)))
     enhancement = np.float32(np.exp(rng.normal(0.0, 0.2)))
@@ -166,9 +205,9 @@ def _varied(
 
 
 def _moved(
-    rng: np.random.Generator, x: NDArray[np.float32], y: NDArray[np.float32]
+    rng: np.random.Generator, x: NDArray[np.float32], y: NDArray[np.float32], nearer: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mirror, turn and scale by MONAI, channels and lesions alike."""
+    """Mirror, turn and scale (at most by e^`nearer` larger) by MONAI, channels and lesions alike."""
     import torch
     from monai.transforms import Affine, Flip
 
@@ -176,12 +215,12 @@ def _moved(
     for axis, chance in ((2, 0.5), (0, 0.3)):
         if rng.random() < chance:
             both = Flip(axis)(both)
-    if rng.random() < 0.35:
+    if nearer > 0.5 or rng.random() < 0.35:
         angles = rng.uniform(-0.3, 0.3), *rng.uniform(-0.05, 0.05, 2)
-        scale = np.exp(rng.uniform(-0.25, 0.25)) * np.exp(rng.uniform(-0.08, 0.08, 3))
+        scale = np.exp(rng.uniform(-nearer, 0.25)) * np.exp(rng.uniform(-0.08, 0.08, 3))
         turn = Affine(
-            rotate_params=tuple(map(float, angles)), scale_params=tuple(map(float, scale)), padding_mode="border", mode="bilinear",
-            image_only=True,
+            rotate_params=tuple(map(float, angles)), scale_params=tuple(map(float, scale)),
+            padding_mode="border", mode="bilinear", image_only=True,
         )  # fmt: skip
         both = turn(both)
     moved = np.ascontiguousarray(np.asarray(both.as_tensor() if hasattr(both, "as_tensor") else both))

@@ -16,7 +16,7 @@ import numpy as np
 from spinekit.case import DynamicSeries
 from spinekit.errors import InputRefusedError
 from spinekit.geometry import Geometry, require_same_grid
-from spinekit.models.checkpoints import save_network
+from spinekit.models.checkpoints import fill_network, read_card, save_network
 from spinekit.models.clicks import CLICK_CHANNELS
 from spinekit.models.examples import CHANNELS, Example, TaughtCase, open_example, write_example
 from spinekit.models.inputs import MAPS
@@ -51,6 +51,8 @@ def teach_segmentation(
     teaching: Teaching | None = None,
     network: UNetConfig | None = None,
     command: str = "",
+    examples: Path | None = None,
+    start: str | os.PathLike[str] | None = None,
     until: int | None = None,
     on_case: Told | None = None,
     on_step: Callable[[int, int, float], None] | None = None,
@@ -72,6 +74,10 @@ def teach_segmentation(
         The network; the default has Inception-ResNet blocks, attention gates and deep supervision.
     command : str
         For the card.
+    examples : Path, optional
+        Folder of the examples, to share them; ``examples`` in `out` if not given.
+    start : path, optional
+        Weights of an earlier training of the same network to begin with.
     until, on_step
         See `train_network`.
     on_case : callable, optional
@@ -88,9 +94,10 @@ def teach_segmentation(
     """
     teaching = Teaching() if teaching is None else teaching
     config = UNetConfig(CHANNELS) if network is None else network
-    examples = prepare_examples(table, Path(out) / "examples", on_case=on_case)
-    taught = [example for example, split in examples if split == "train"]
-    judged = [example for example, split in examples if split == "validation"]
+    place = Path(out) / "examples" if examples is None else examples
+    prepared = prepare_examples(table, place, on_case=on_case)
+    taught = [example for example, split in prepared if split == "train"]
+    judged = [example for example, split in prepared if split == "validation"]
     if not taught or not judged:
         raise InputRefusedError(
             "table-invalid",
@@ -101,14 +108,21 @@ def teach_segmentation(
         )
     data = {
         "cases": [e.name for e in taught], "validation": [e.name for e in judged],
-        "examples": hash_json([json.loads(_facts_of(Path(out), e)) for e, _ in examples]),
+        "examples": hash_json([json.loads((place / e.name / "example.json").read_text()) for e, _ in prepared]),
     }  # fmt: skip
     task = SegmentationTask(taught, judged, teaching, data=data)
-    task.record["network"] = config.as_dict()
-    trained = train_network(lambda: UNet(config), task, plan, out=out, until=until, on_step=on_step)
+    begun_from = None if start is None else read_card(start, kind=KIND)["sha256"]
+    task.record |= {"network": config.as_dict(), "start": begun_from}
+
+    def build() -> UNet:
+        net = UNet(config)
+        return net if start is None else fill_network(net, start)  # type: ignore[return-value]
+
+    trained = train_network(build, task, plan, out=out, until=until, on_step=on_step)
     training = {
         "command": command, "plan": asdict(plan), "teaching": asdict(teaching), "data": data, "sees": teaching.sees,
-        "channels": channel_names(), "best_step": trained.best_step, "stopped_early": trained.stopped_early,
+        "channels": channel_names(), "curve": trained.curve, "best_step": trained.best_step,
+        "stopped_early": trained.stopped_early, "begun_from_sha256": begun_from,
     }  # fmt: skip
     best = next((row for row in trained.curve if row["step"] == trained.best_step), {})
     file = save_network(
@@ -164,10 +178,6 @@ def _compact(name: str, file: Path, n_baseline: int) -> TaughtCase:
             record={"simulated": True},
         )  # fmt: skip
         return TaughtCase(name, series, arrays["lesions"], n_baseline)
-
-
-def _facts_of(out: Path, example: Example) -> str:
-    return (out / "examples" / example.name / "example.json").read_text(encoding="utf-8")
 
 
 def _rows(table: Path) -> list[dict[str, str]]:
