@@ -35,6 +35,7 @@ __all__ = [
     "settings_table",
     "spread_table",
     "undefined_table",
+    "validity_table",
     "warning_table",
 ]
 
@@ -163,6 +164,25 @@ def quantity_table(maps: ParameterMaps) -> pd.DataFrame:
         for n in names
     ]  # fmt: skip
     return _by("quantity", pd.DataFrame(rows))
+
+
+def validity_table(maps: ParameterMaps) -> pd.DataFrame:
+    """Return what the quantitative maps rest on: refused and why, or exploratory and why, with the fit's errors."""
+    told = maps.record.get("quantitative", {})
+    if "refused" in told or not told:
+        return _facts([("quantitative maps", "not computed"), ("because", told.get("refused", "not asked for"))])
+    reasons = told["exploratory"]
+    rows = [("validity", "exploratory" if reasons else "supported by the protocol")]
+    rows += [("because", reason) for reason in reasons]
+    rows += [(key.replace("_", " "), str(told[key])) for key in ("model", "arterial_input", "t1", "delay_range_s")]
+    for name, error in told["standard_error"].items():
+        defined = maps[name].values[np.isfinite(maps[name].values)]
+        middle = f"{np.median(defined):.3g}" if defined.size else "undefined"
+        spread = "unknown" if error is None else f"{error:.2g}"
+        rows.append(
+            (f"{QUANTITIES[name].symbol}, median (and median standard error)", f"{middle} ({spread}) {maps[name].unit}")
+        )
+    return _facts(rows)
 
 
 def undefined_table(maps: ParameterMaps) -> pd.DataFrame:
