@@ -18,6 +18,7 @@ __all__ = ["Case", "read_table"]
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # a pseudonym that is a safe file name everywhere
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)  # names that Windows keeps for itself
 SIMULATED = "simulated:"
+NO = ("no", "false", "0")
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "case": ("case", "name", "id"),
     "series": ("series", "source"),
@@ -28,6 +29,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "expand": ("expand",),
     "roi": ("roi",),
     "journal": ("journal",),
+    "auto": ("auto",),
     "n_baseline": ("n_baseline",),
     "times_s": ("times_s", "times"),
     "choose_series": ("choose_series",),
@@ -37,6 +39,7 @@ WAYS = (
     "seeds",
     "outline",
     "roi",
+    "auto",
 )  # where a row gives several ways to the region, the first of these that it gives
 
 
@@ -56,11 +59,12 @@ def read_table(path: str | os.PathLike[str], *, mark_by: str = "") -> list[Case]
     ----------
     path : path
         CSV with a header. ``case`` and ``series`` are needed; ``t2``, ``seed_ijk`` (``"i,j,k"``, several
-        separated by semicolons), ``background``, ``outline``, ``expand``, ``roi``, ``journal``,
+        separated by semicolons), ``background``, ``outline``, ``expand``, ``roi``, ``journal``, ``auto`` ("yes": the
+        U-Net proposes the region),
         ``n_baseline``, ``times_s`` and ``choose_series`` may be there; other
         columns are left alone. Paths are relative to the table.
-    mark_by : {"", "journal", "seeds", "outline", "roi"}
-        Which column marks the lesion where a row gives several; ``""`` takes the first of these four.
+    mark_by : {"", "journal", "seeds", "outline", "roi", "auto"}
+        Which column marks the lesion where a row gives several; ``""`` takes the first of these five.
 
     Returns
     -------
@@ -149,6 +153,8 @@ def _unsafe(number: int, times: int) -> InputRefusedError:
 
 def _asked(told: dict[str, str], base: Path, mark_by: str) -> dict[str, Any]:
     """Return the fields of a `CaseRequest` as JSON values; paths are absolute."""
+    if told.get("auto", "").lower() in NO:
+        told["auto"] = ""
     ways = [way for way in WAYS if told.get(way)]
     way = mark_by if mark_by in ways else (ways[0] if ways else "")
     series = told["series"]
@@ -164,6 +170,7 @@ def _asked(told: dict[str, str], base: Path, mark_by: str) -> dict[str, Any]:
         "expand": told.get("expand") or "area",
         "roi_file": os.path.abspath(base / told["roi"]) if way == "roi" else None,
         "journal_file": os.path.abspath(base / told["journal"]) if way == "journal" else None,
+        "auto": way == "auto",
     }
     if not asked["source"]:
         raise _bad_cell("series", "")

@@ -30,7 +30,7 @@ def segmentation_panels(series: DynamicSeries, found: Segmentation, roi: Roi | N
     found : Segmentation
         Of this series; outlined in yellow.
     roi : Roi, optional
-        The reader's region; outlined in blue, dashed. The planes go through where it is largest.
+        The accepted region; outlined in blue, dashed. The planes go through where it is largest.
 
     Returns
     -------
@@ -101,4 +101,4 @@ def _headline(found: Segmentation, roi: Roi | None) -> str:
     n = int(found.lesions.values.max())
     told = "with a click" if found.record.get("click") else "without a click"
     text = f"U-Net, {told}: {n} lesion{'s' if n != 1 else ''}, {found.roi.volume_ml:.1f} ml (yellow)"
-    return text if roi is None else f"{text}; reader's region {roi.volume_ml:.1f} ml (blue, dashed)"
+    return text if roi is None else f"{text}; accepted region {roi.volume_ml:.1f} ml (blue, dashed)"
