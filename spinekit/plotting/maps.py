@@ -45,6 +45,14 @@ def value_limits(name: str, values: Any) -> tuple[float, float]:
     return _limits(values, name in SIGNED)
 
 
+def _panel_title(name: str, maps: ParameterMaps) -> str:
+    """Return the title over a map; a quantity that the protocol cannot support says so."""
+    if name in QUANTITIES and QUANTITIES[name].quantitative:
+        doubtful = bool(maps.record.get("quantitative", {}).get("exploratory"))
+        return QUANTITIES[name].symbol + (", exploratory" if doubtful else "")
+    return display_name(name)
+
+
 def _limits(values: Any, signed: bool) -> tuple[float, float]:
     low, high = window_of(values, 2, 98)
     if signed:
@@ -95,8 +103,8 @@ def map_panels(
     panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
     for axes, name in zip(panels, wanted, strict=False):
         under = np.zeros(shape) if anatomy is None else view.pixels(anatomy.values, index)[box]
-        draw_slice(axes, under, view, title=QUANTITIES[name].title if name in QUANTITIES else name,
-                   title_size=8.5, letters=name == wanted[0], bar=name == wanted[0])  # fmt: skip
+        draw_slice(axes, under, view, title=_panel_title(name, maps), title_size=8.5,
+                   letters=name == wanted[0], bar=name == wanted[0])  # fmt: skip
         values = np.asarray(view.pixels(maps[name].values, index)[box], dtype=np.float64)
         inside = maps[name].values[roi.mask] if roi is not None and marked else maps[name].values
         if outline is not None and not everywhere:
