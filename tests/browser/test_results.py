@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 SETUP = """
-import numpy as np, spinekit as sk
+import numpy as np, spinekit as sk, spinekit.plotting
 from spinekit.widgets import results
 case = sk.simulate_case(3, size=(64, 64, 10)); series, n = case.series, case.n_baseline
 roi = sk.grow_region(series, [case.seed_ijk], n_baseline=n)
@@ -18,7 +18,8 @@ PLOTS = (
     "map_plot = results.map_explorer(maps, series, roi, n_baseline=n); map_plot",
     "film = results.growing_film(series, roi, n_baseline=n, steps=6); film",
     "pair = results.region_pair(series.phase(-1), roi, case.lesion, simulated=True); pair",
-    "roc = results.roc_explorer(names, truth, score, classes=('metastasis', 'primary'), simulated=True); roc",
+    "seen = results.roc_explorer(names, truth, score, classes=('metastasis', 'primary'), simulated=True,\n"
+    "    show=lambda name: sk.plotting.three_planes(series.phase(-1), case.seed_ijk))\nroc = seen.plot; seen",
 )
 
 
@@ -75,7 +76,8 @@ def test_map_film_pair_and_roc_answer_to_the_mouse(lab):
     assert state["changed"] == changed
     assert changed
     shown.nth(3).locator(".sk-list button").first.click()
-    bench.until(f"roc.opened == ['{changed[0]}']")
+    bench.until(f"roc.opened == ['{changed[0]}'] and len(seen.picture.outputs) == 1")
+    bench.page.get_by_text(changed[0], exact=True).first.wait_for()
 
     assert bench.errors() == []
     assert lab.outside() == []

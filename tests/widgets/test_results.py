@@ -78,7 +78,7 @@ def test_where_the_twin_stands_beside_the_plot_an_unattended_run_gets_nothing(mo
 
 def test_a_reader_gets_a_plot_of_each_kind_stamped_as_simulated(monkeypatch, case, scores):
     monkeypatch.delenv("SPINEKIT_UNATTENDED", raising=False)
-    shown = list(every_plot(case, scores))
+    shown = [getattr(made, "plot", made) for made in every_plot(case, scores)]
 
     assert [p.kind for p in shown] == ["map", "film", "pair", "roc", "features", "probability"]
     assert all(p.data["simulated"] for p in shown)
@@ -166,7 +166,7 @@ def test_the_codes_of_a_pair_hold_both_regions(case):
 
 def test_the_roc_begins_at_a_threshold_whose_rates_lie_on_the_curve(scores):
     names, truth, score = scores
-    shown = results.roc_explorer(names, truth, score)
+    shown = results.roc_explorer(names, truth, score).plot
     rates = at_threshold(truth, score, threshold=shown.data["threshold"])
 
     corners = shown.data["corners"]
@@ -175,14 +175,24 @@ def test_the_roc_begins_at_a_threshold_whose_rates_lie_on_the_curve(scores):
     assert shown.data["cases"] == names
 
 
-def test_a_click_on_a_case_is_kept_and_told(scores):
-    told = []
-    shown = results.roc_explorer(*scores, on_open=told.append)
+def test_a_click_on_a_case_shows_it_under_the_plot(scores):
+    shown = results.roc_explorer(*scores, show=lambda name: Figure())
 
-    shown._answered(shown, {"open": "case-07"}, [])
-    shown._answered(shown, {"something": "else"}, [])
+    shown.plot._answered(shown.plot, {"open": "case-07"}, [])
+    shown.plot._answered(shown.plot, {"something": "else"}, [])
 
-    assert (shown.opened, told) == (["case-07"], ["case-07"])
+    assert shown.plot.opened == ["case-07"]
+    assert "case-07" in shown.title.value
+    assert "image/png" in shown.picture.outputs[0]["data"]
+
+
+def test_a_case_that_cannot_be_shown_is_told_in_words(scores, tmp_path):
+    shown = results.roc_explorer(*scores, show=lambda name: results.case_figure(tmp_path / name))
+
+    shown.show_case("case-07")
+
+    assert "holds no case" in shown.title.value
+    assert shown.picture.outputs == ()
 
 
 def test_names_that_do_not_fit_the_cases_are_refused(scores):

@@ -3,7 +3,7 @@
 What is computed in Python is what the static figure shows; the browser only draws it, so that every answer is instant.
 """
 
-from spinekit.widgets.results.cohort import roc_explorer
+from spinekit.widgets.results.cohort import case_figure, roc_explorer
 from spinekit.widgets.results.diagnosis import probability_explorer
 from spinekit.widgets.results.features import feature_explorer
 from spinekit.widgets.results.growing import growing_film
@@ -13,6 +13,7 @@ from spinekit.widgets.results.plot import ResultPlot
 
 __all__ = [
     "ResultPlot",
+    "case_figure",
     "feature_explorer",
     "growing_film",
     "map_explorer",

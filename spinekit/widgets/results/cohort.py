@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import html
+import os
 from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
 from typing import Any
 
+import ipywidgets as w
 import numpy as np
 
 from spinekit.errors import ShapeMismatchError
@@ -13,7 +17,7 @@ from spinekit.evaluation.roc import roc_curve, youden_threshold
 from spinekit.widgets.results.plot import ResultPlot
 from spinekit.widgets.viewer import unattended
 
-__all__ = ["roc_explorer"]
+__all__ = ["CohortRoc", "case_figure", "roc_explorer"]
 
 
 def roc_explorer(
@@ -23,8 +27,8 @@ def roc_explorer(
     *,
     classes: tuple[str, str] = ("negative", "positive"),
     threshold: float | None = None,
+    show: Callable[[str], Any] | None = None,
     links: Mapping[str, str] | None = None,
-    on_open: Callable[[str], None] | None = None,
     simulated: bool = False,
     twin: bool = True,
 ) -> Any:
@@ -41,10 +45,11 @@ def roc_explorer(
     threshold : float, optional
         Against which changes are told; that of the largest Youden index if not given, which flatters when it was found
         on the same cases.
+    show : callable, optional
+        Gives the figure of a case by its name, such as ``lambda name: case_figure(folder / name)``; a click on a case
+        shows it under the plot.
     links : mapping of str to str, optional
-        Address of a case's report, opened by a click.
-    on_open : callable, optional
-        Called with the name of a case that was clicked.
+        Address of a case's report, opened by the same click in a window of its own.
     simulated : bool
         Stamp the plot as simulated.
 
@@ -53,7 +58,7 @@ def roc_explorer(
 
     Returns
     -------
-    ResultPlot, matplotlib.figure.Figure or None
+    CohortRoc, matplotlib.figure.Figure or None
         A figure, or nothing, in an unattended run.
 
     Raises
@@ -91,4 +96,61 @@ def roc_explorer(
         "links": [(links or {}).get(name) for name in names],
         "auc": curve.auc,
     }  # fmt: skip
-    return ResultPlot("roc", data, on_open=on_open)
+    return CohortRoc(data, show)
+
+
+class CohortRoc(w.VBox):
+    """The plot, and under it the case that was clicked last.
+
+    Attributes
+    ----------
+    plot : ResultPlot
+    picture : Output
+        Holds the figure of the case.
+    """
+
+    def __init__(self, data: Mapping[str, Any], show: Callable[[str], Any] | None) -> None:
+        self._show = show
+        self.plot = ResultPlot("roc", data, on_open=self.show_case)
+        self.title, self.picture = w.HTML(), w.Output()
+        super().__init__([self.plot, self.title, self.picture])
+
+    def show_case(self, name: str) -> None:
+        """Show a case; what goes wrong is told in its place."""
+        self.title.value = f"<b>{html.escape(name)}</b>"
+        self.picture.outputs = ()
+        if self._show is None:
+            return
+        try:
+            self.picture.append_display_data(_picture(self._show(name)))
+        except Exception as reason:  # the reader is told, and goes on with the next case
+            self.title.value = (
+                f'<b>{html.escape(name)}</b> <span style="color:#b00020">{html.escape(str(reason))}</span>'
+            )
+
+
+def _picture(shown: Any) -> Any:
+    """Return a figure as an image, so that it is shown without a drawing backend; anything else as it is."""
+    if not hasattr(shown, "savefig"):
+        return shown
+    from IPython.display import Image
+
+    png = BytesIO()
+    shown.savefig(png, format="png")
+    return Image(data=png.getvalue())
+
+
+def case_figure(case_dir: str | os.PathLike[str]) -> Any:
+    """Return the picture by which a case is looked up: its region in three planes of the last phase.
+
+    Raises
+    ------
+    InputRefusedError
+        ``case-incomplete`` or ``roi-not-accepted`` if the folder holds no accepted region.
+    """
+    from spinekit import workflow
+    from spinekit.plotting import three_planes
+
+    series, roi = workflow.open_series(case_dir), workflow.open_roi(case_dir)
+    centre = [round(c) for c in roi.centre_ijk] if roi.mask.any() else [n // 2 for n in series.geometry.size]
+    return three_planes(series.phase(-1), centre, roi, simulated=workflow.is_simulated(case_dir), title=series.name)
