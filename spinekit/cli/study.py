@@ -21,7 +21,7 @@ FIRST_SEED = 50000  # patients that no network of the package was trained on
 @app.command()
 def study(
     table: Annotated[
-        Path | None, typer.Argument(help="CSV with case, series and label; see docs/study. None simulates a cohort.")
+        Path | None, typer.Argument(help="CSV with case, series and label; see docs/study.md. None simulates a cohort.")
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of the study; the same folder resumes it.")] = Path(
         "out/study"

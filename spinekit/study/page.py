@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,9 +43,10 @@ class Section:
 
 def _cell(value: Any) -> str:
     if isinstance(value, (float, np.floating)):
-        if not np.isfinite(value):
+        number = float(value)
+        if not math.isfinite(number):
             return "–"
-        return f"{value:.3f}" if abs(value) < 100 else f"{value:.1f}"
+        return f"{number:.3f}" if abs(number) < 100 else f"{number:.1f}"
     return str(value)
 
 

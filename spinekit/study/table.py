@@ -117,7 +117,7 @@ def read_study_table(path: str | os.PathLike[str], *, clinical: tuple[str, ...] 
         raise _invalid(
             f"'{file.name}' has {len(rows)} rows and lacks {', '.join(missing)}.",
             "The columns case, series and label, and at least one row.",
-            "Add the columns; docs/study/README.md shows a table.",
+            "Add the columns; docs/study.md shows a table.",
         )
     cases = tuple(_case(n, row, file.parent.absolute(), clinical) for n, row in enumerate(rows, start=1))
     names = [case.name for case in cases]
