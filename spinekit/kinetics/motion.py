@@ -19,6 +19,7 @@ PIXEL_MM = 2.0  # in-plane pixels are joined up to this size: less noise, fewer 
 # smoothing mm, voxels that the metric looks at, first step mm, steps at most: enough for 0.2 mm, few enough for seconds
 LEVELS = ((3.0, 10_000, 2.0, 60), (0.0, 40_000, 0.5, 80))
 SHORTEST_MM = 2e-3
+DIGITS = 6  # of mm and radians: ITK's sums differ in the last bits from run to run, which must not show
 LEFT_MM = 0.5  # of residual motion, above which it is told
 HEAD_MM = 60.0  # radius of the sphere over which a displacement is averaged: the size of a field of interest
 DESCRIPTIVE = ("relative_enhancement_peak", "wash_in_slope", "wash_out_slope")
@@ -80,7 +81,7 @@ def correct_motion(
     Notes
     -----
     Mattes mutual information, which does not mind that contrast agent changes the signal; two levels;
-    one thread and a fixed seed, so that the same series gives the same bits.
+    one thread, a fixed seed and rounded parameters, so that the same series gives the same bits.
     """
     if reference is not None and not 0 <= reference < series.n_phases:
         raise InputRefusedError(
@@ -148,6 +149,7 @@ def _register(sitk: Any, fixed: Any, moving: Any) -> Any:
                 cure="Look at the montage of phases; leave the phase out.",
             ) from reason
         start = sitk.Euler3DTransform(found.GetNthTransform(0) if found.GetName() == "CompositeTransform" else found)
+    start.SetParameters([round(value, DIGITS) for value in start.GetParameters()])
     return start
 
 
