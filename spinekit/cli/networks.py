@@ -43,7 +43,7 @@ def segmentation(
         Path, typer.Argument(help="CSV with the columns case, series, lesions, n_baseline; docs/networks.md.")
     ],
     out: OutFolder,
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Batches in all.")] = 2000,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Batches in all.")] = 1500,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the weights and of every batch.")] = 5,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Patches per step.")] = 2,
     patch: Annotated[str, typer.Option("--patch", help="Voxels of a patch, z,y,x.")] = "12,48,48",
@@ -58,8 +58,9 @@ def segmentation(
     sees: Annotated[str, typer.Option("--sees", help="both, maps or phases.")] = "both",
     phase_dropout: Annotated[float, typer.Option("--phase-dropout", help="How often phases are left out.")] = 0.3,
     fewer_phases: Annotated[float, typer.Option("--fewer-phases", help="How often a shorter protocol is met.")] = 0.5,
-    foreign: Annotated[float, typer.Option("--foreign", help="How often a click is met in altered tissue.")] = 0.15,
-    strange: Annotated[float, typer.Option("--strange", help="Share of clicks in patches of no anatomy.")] = 0.35,
+    foreign: Annotated[float, typer.Option("--foreign", help="How often a click is met in altered tissue.")] = 0.0,
+    strange: Annotated[float, typer.Option("--strange", help="Share of clicks in patches of no anatomy.")] = 0.0,
+    frozen_norm: Annotated[bool, typer.Option("--frozen-norm", help="Keep the statistics of the start.")] = False,
     precision: Annotated[str, typer.Option("--precision", help="32-true, bf16-mixed or 16-mixed.")] = "32-true",
     accelerator: Annotated[str, typer.Option("--accelerator", help="cpu, cuda or auto.")] = "cpu",
     devices: Annotated[int, typer.Option("--devices", min=1, help="Processors of this machine.")] = 1,
@@ -85,6 +86,7 @@ def segmentation(
             teaching=Teaching(
                 patch_zyx=(z, y, x), batch=batch, sees=sees,
                 phase_dropout=phase_dropout, fewer_phases=fewer_phases, foreign=foreign, strange=strange,
+                frozen_norm=frozen_norm,
             ),
             network=UNetConfig(
                 CHANNELS, flat_levels=flat_levels, block=block, attention=attention, supervision=supervision

@@ -114,8 +114,8 @@ def write_example(case: TaughtCase, folder: Path, *, seed: int = 0) -> Path:
     for number in _large_enough(case):
         for n, click in enumerate(_points(case, number, rng)):
             variant = n % len(variants)
-            one, _ = click_channels(variants[variant], case.n_baseline, click, seen[variant])
-            channels.append(np.rint(255 * one).astype(np.uint8))
+            guide, _ = click_channels(variants[variant], case.n_baseline, click, seen[variant])
+            channels.append(np.rint(255 * guide).astype(np.uint8))
             clicked.append([int(number), variant])
     _save(place / "clicks.npy", np.stack(channels) if channels else np.zeros((0, 3, *grid.shape_zyx), np.uint8))
     files = sorted(p.name for p in place.glob("*.npy"))

@@ -33,6 +33,8 @@ class Teaching:
     ``phase_dropout`` is how often phases are left out, ``fewer_phases`` how often a variant of the case with a
     part of its phases is taken where nobody has clicked, ``foreign`` how often a patch with a click is made to look
     like no spine at all (`foreign_tissue`), so that the click is believed where all else is strange.
+    ``frozen_norm`` keeps the means and variances of the batch normalisation as they are: strange patches would move
+    them away from those of a spine, so they belong into a second training that begins with the weights of a first.
     ``strange`` is the share of the patches with a click that hold no anatomy at all (`strange_patch`).
     ``patch_zyx`` voxels of the working grid; ``batch`` patches per step, every other one with a click;
     ``around_lesion`` the share of the patches without a click that hold a lesion; ``sees`` what is given: "both",
@@ -44,8 +46,9 @@ class Teaching:
     around_lesion: float = 0.65
     phase_dropout: float = 0.3
     fewer_phases: float = 0.5
-    foreign: float = 0.15
-    strange: float = 0.35
+    foreign: float = 0.0
+    strange: float = 0.0
+    frozen_norm: bool = False
     sees: str = "both"
     clicks: bool = True
     vary: bool = True
@@ -76,6 +79,8 @@ class SegmentationTask:
         from torch.nn import functional
 
         measure = DiceCELoss(sigmoid=True, batch=True, lambda_ce=1.0)
+        if self.teaching.frozen_norm:
+            _freeze_norm(net)
         outputs = net(batch["x"])
         outputs = outputs if isinstance(outputs, list) else [outputs]
         total = measure(outputs[0].float(), batch["y"])
@@ -128,8 +133,8 @@ class SegmentationTask:
         x[(slice(0, N_VALUES), *inner)] = example.values[variant][(slice(None), *part)]
         x[N_VALUES : CHANNELS - 3] = example.present[variant][:, None, None, None]
         if click is not None:
-            x[(slice(CHANNELS - 3, None), *inner)] = np.asarray(example.clicks[(click, slice(None), *part)]) / 255.0
-        y[(0, *inner)] = labels == wanted if click is not None else labels > 0
+            x[(slice(CHANNELS - 3, None), *inner)] = np.asarray(example.clicks[click][(slice(None), *part)]) / 255.0
+        y[0][inner] = labels == wanted if click is not None else labels > 0
         if self.teaching.vary:
             foreign = self.teaching.foreign > 0 and click is not None and _shown_by_click(x, y)
             foreign = foreign and rng.random() < self.teaching.foreign
@@ -147,6 +152,14 @@ class SegmentationTask:
             return np.array([rng.uniform(0, n) for n in example.lesions.shape])
         jitter = rng.uniform(-0.3, 0.3, 3) * self.teaching.patch_zyx
         return choices[int(rng.integers(len(choices)))] + jitter
+
+
+def _freeze_norm(net: nn.Module) -> None:
+    from torch.nn import BatchNorm3d
+
+    for part in net.modules():
+        if isinstance(part, BatchNorm3d):
+            part.eval()
 
 
 def only(x: NDArray[np.float32], sees: str) -> NDArray[np.float32]:

@@ -106,20 +106,20 @@ def teach_segmentation(
             cause="The column split may name one only, or the table is too short.",
             cure="Give more cases, or a column split with train and validation.",
         )
-    data = {
+    data: dict[str, Any] = {
         "cases": [e.name for e in taught], "validation": [e.name for e in judged],
         "examples": hash_json([json.loads((place / e.name / "example.json").read_text()) for e, _ in prepared]),
     }  # fmt: skip
     task = SegmentationTask(taught, judged, teaching, data=data)
     begun_from = None if start is None else read_card(start, kind=KIND)["sha256"]
-    task.record |= {"network": config.as_dict(), "start": begun_from}
+    task.record["network"], task.record["start"] = config.as_dict(), begun_from
 
     def build() -> UNet:
         net = UNet(config)
         return net if start is None else fill_network(net, start)  # type: ignore[return-value]
 
     trained = train_network(build, task, plan, out=out, until=until, on_step=on_step)
-    training = {
+    training: dict[str, Any] = {
         "command": command, "plan": asdict(plan), "teaching": asdict(teaching), "data": data, "sees": teaching.sees,
         "channels": channel_names(), "curve": trained.curve, "best_step": trained.best_step,
         "stopped_early": trained.stopped_early, "begun_from_sha256": begun_from,

@@ -18,6 +18,7 @@ from spinekit.models.examples import CHANNELS, N_VALUES, fewer_phases, open_exam
 from spinekit.models.inference import binary_entropy, predict_probability
 from spinekit.models.segmentation_task import SegmentationTask, Teaching
 from spinekit.models.segmenting import segment
+from spinekit.models.strange import strange_patch
 from spinekit.models.teaching import channel_names, teach_segmentation
 from spinekit.models.training import Plan
 from spinekit.models.unet import UNetConfig
@@ -31,7 +32,7 @@ PATCHES = Teaching(patch_zyx=(4, 16, 16))
 
 @pytest.fixture(scope="module")
 def case():
-    return sk.simulate_case(21, size=(96, 96, 16))
+    return sk.simulate_case(21, size=(96, 96, 8))
 
 
 @pytest.fixture(scope="module")
@@ -242,7 +243,23 @@ def test_a_table_that_cannot_teach_is_refused(tmp_path, text, code):
 
 
 def test_the_table_names_every_case_with_its_split(table):
-    rows = list(csv.DictReader(table.open()))
+    rows = list(csv.DictReader(table.read_text().splitlines()))
 
     assert [row["split"] for row in rows] == ["train", "train", "validation"]
     assert all((table.parent / row["series"]).is_file() for row in rows)
+
+
+def test_a_patch_of_no_anatomy_holds_a_region_that_was_clicked():
+    for seed in range(6):
+        x, y = strange_patch(np.random.default_rng(seed), (8, 32, 32))
+
+        assert x.shape == (CHANNELS, 8, 32, 32)
+        assert np.isfinite(x).all()
+        near, alike, grown = x[-3:]
+        click = np.unravel_index(int(near.argmax()), near.shape)
+        assert y[0][click] == 1.0
+        assert 0.0 <= alike.min() <= alike.max() <= 1.0
+        assert set(np.unique(grown)) <= {0.0, 1.0}
+        absent = x[N_VALUES : CHANNELS - 3, 0, 0, 0] == 0
+        assert not x[4:N_VALUES][absent].any()
+        assert not absent[0]
