@@ -187,7 +187,7 @@ def test_a_click_on_a_case_shows_it_under_the_plot(scores):
 
 
 def test_a_case_that_cannot_be_shown_is_told_in_words(scores, tmp_path):
-    shown = results.roc_explorer(*scores, show=lambda name: results.case_figure(tmp_path / name))
+    shown = results.roc_explorer(*scores, show=tmp_path)
 
     shown.show_case("case-07")
 

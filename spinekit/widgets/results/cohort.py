@@ -5,7 +5,9 @@ from __future__ import annotations
 import html
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as w
@@ -27,7 +29,7 @@ def roc_explorer(
     *,
     classes: tuple[str, str] = ("negative", "positive"),
     threshold: float | None = None,
-    show: Callable[[str], Any] | None = None,
+    show: Callable[[str], Any] | str | os.PathLike[str] | None = None,
     links: Mapping[str, str] | None = None,
     simulated: bool = False,
     twin: bool = True,
@@ -45,9 +47,9 @@ def roc_explorer(
     threshold : float, optional
         Against which changes are told; that of the largest Youden index if not given, which flatters when it was found
         on the same cases.
-    show : callable, optional
-        Gives the figure of a case by its name, such as ``lambda name: case_figure(folder / name)``; a click on a case
-        shows it under the plot.
+    show : path or callable, optional
+        The folder that holds the case folders, such as ``cases`` of ``spinekit cohort``, or what gives the figure of a
+        case by its name; a click on a case shows it under the plot.
     links : mapping of str to str, optional
         Address of a case's report, opened by the same click in a window of its own.
     simulated : bool
@@ -96,7 +98,7 @@ def roc_explorer(
         "links": [(links or {}).get(name) for name in names],
         "auc": curve.auc,
     }  # fmt: skip
-    return CohortRoc(data, show)
+    return CohortRoc(data, show if show is None or callable(show) else partial(_figure_in, Path(show)))
 
 
 class CohortRoc(w.VBox):
@@ -138,6 +140,10 @@ def _picture(shown: Any) -> Any:
     png = BytesIO()
     shown.savefig(png, format="png")
     return Image(data=png.getvalue())
+
+
+def _figure_in(folder: Path, name: str) -> Any:
+    return case_figure(folder / name)
 
 
 def case_figure(case_dir: str | os.PathLike[str]) -> Any:
