@@ -160,7 +160,9 @@ class InceptionResNet(nn.Module):
         self.reduction_b = _reduction(4 * w, 5 * w)
         self.blocks_c = nn.Sequential(*(_block_line(5 * w, 3, scale) for _ in range(config.blocks[2])))
         self.dropout = nn.Dropout(config.dropout)
-        self.embed = nn.Linear(12 * w + 2 * (config.in_channels - 1) + 1, config.embedding)
+        n_plain = 2 * (config.in_channels - 1) + 1
+        self.standard = nn.BatchNorm1d(n_plain, eps=1e-3, affine=False)  # of training batches; fixed in use
+        self.embed = nn.Linear(12 * w + n_plain, config.embedding)
         self.head = nn.Linear(config.embedding, 1)
 
     def forward(self, crops: Tensor) -> Verdict:
@@ -171,7 +173,8 @@ class InceptionResNet(nn.Module):
         third = self.blocks_c(self.reduction_b(second))  # (N, 5w, Z/8, Y/16, X/16)
         # fine features are averaged over the lesion alone, the coarse ones over the whole box: its context
         deep = [_mean_in(first, region), _mean_in(second, region), third.mean(dim=(2, 3, 4))]
-        pooled = torch.cat([self.dropout(torch.cat(deep, dim=1)), *_plain(crops)], dim=1)
+        plain = self.standard(torch.cat(_plain(crops), dim=1)).clamp(-4.0, 4.0)
+        pooled = torch.cat([self.dropout(torch.cat(deep, dim=1)), plain], dim=1)
         embedding = torch.tanh(self.embed(pooled))
         return Verdict(embedding, self.head(embedding).squeeze(1))
 

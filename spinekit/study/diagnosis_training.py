@@ -99,7 +99,7 @@ def simulated_patients(
     ----------
     n : int
         Patients to train with, one in eight of them to choose the best step; 0.65 times as many others to calibrate,
-        and an eighth as many others to measure, each of them imaged in both hospitals.
+        and a tenth as many others to measure, each of them imaged in both hospitals.
     folder : path
         Where crops are kept.
     on_case : callable, optional
@@ -107,7 +107,7 @@ def simulated_patients(
     """
     drawn = [*range(TRAIN_SEED, TRAIN_SEED + n), *range(CALIBRATION_SEED, CALIBRATION_SEED + round(0.65 * n))]
     makers = {f"drawn-{seed}": partial(drawn_lesion, seed) for seed in drawn}
-    hospitals = [(name, seed) for seed in range(TEST_SEED, TEST_SEED + max(n // 8, 4)) for name in ("A", "B")]
+    hospitals = [(name, seed) for seed in range(TEST_SEED, TEST_SEED + max(n // 10, 4)) for name in ("A", "B")]
     makers |= {f"{name}-{seed}": partial(hospital_lesion, seed, name) for name, seed in hospitals}
     made = dict(zip(makers, lesions(folder, makers, on_case=on_case), strict=True))
     taught = [made[f"drawn-{seed}"] for seed in drawn[:n]]
