@@ -63,7 +63,9 @@ def flipped(data: bytes, rng: np.random.Generator, first: int, last: int) -> byt
     """Return bytes with a few of them changed, cut out, doubled, or the end cut off."""
     changed = bytearray(data)
     for _ in range(int(rng.integers(1, 5))):
-        at = int(rng.integers(first, max(min(last, len(changed)), first + 1)))
+        if len(changed) <= first:
+            break
+        at = int(rng.integers(first, min(max(last, first + 1), len(changed))))
         kind = rng.integers(0, 10)
         if kind < 6:
             changed[at] = int(rng.integers(0, 256))
