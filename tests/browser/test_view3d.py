@@ -40,3 +40,14 @@ def test_image_and_region_are_drawn_with_no_network_under_a_base_url_and_with_a_
     assert bench.value("shown.failure is None")
     assert lab.outside() == []
     bench.close()
+
+
+def test_without_webgl_the_reader_is_told_and_the_notebook_goes_on(lab_without_webgl):
+    bench = lab_without_webgl.open(lab_without_webgl.cells(CASE, SHOW, "print('goes on')"))
+    bench.run()
+    bench.page.get_by_text("offers no WebGL").wait_for()
+
+    assert bench.page.get_by_text("goes on", exact=True).count() >= 1
+    assert bench.value("shown.viewer is None")
+    assert bench.value("'itkwidgets' not in __import__('sys').modules")
+    bench.close()
