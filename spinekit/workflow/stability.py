@@ -35,6 +35,7 @@ __all__ = [
 STABILITY_IMAGES = ("relative_enhancement_peak", "wash_in_slope", "phase_peak")
 CORE = 0.5  # of the largest depth: where another reader would click
 OTHER_HOSPITAL = {"A": "B", "B": "A"}
+SLIDER_SD = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0)  # tolerances that a reader would try, standard deviations
 SAME_OBJECT = 0.5  # Dice; below, a reader would not accept the region as the same lesion
 ACCEPTABLE = 0.7  # Dice with the truth of a simulated lesion; below, it is outlined by hand
 
@@ -128,28 +129,51 @@ def perturbed(
         yield Perturbed("noise: twice the variance", roi, replace(series, signal=series.signal + added))
 
 
+@dataclass(frozen=True)
+class _Grower:
+    """Grows the lesion of a series anew; None where nothing grows, or another object than the reference."""
+
+    series: DynamicSeries
+    reference: Roi
+    n_baseline: int
+    options: Mapping[str, Any]
+
+    def grow(self, seeds: Sequence[tuple[int, int, int]], tolerance: float | None) -> Roi | None:
+        try:
+            grown = grow_region(self.series, seeds, n_baseline=self.n_baseline, tolerance=tolerance, **self.options)
+        except InputRefusedError as refused:
+            if refused.code not in ("growth-failed", "seed-undefined"):
+                raise
+            return None
+        return grown if dice(grown.mask, self.reference.mask) >= SAME_OBJECT else None
+
+    def tolerance(self, seeds: Sequence[tuple[int, int, int]]) -> float | None:
+        """Return the tolerance the reference was grown with, or at which a reader would leave the slider."""
+        used = self.reference.record.get("tolerance")
+        if used:
+            return float(used)
+        fits = {t: grown for t in SLIDER_SD if (grown := self.grow(seeds, t)) is not None}
+        return max(fits, key=lambda t: dice(fits[t].mask, self.reference.mask)) if fits else None
+
+
 def _grown(
     series: DynamicSeries, roi: Roi, seeds: Sequence[tuple[int, int, int]], n_baseline: int, growing: Growing,
     n_seeds: int, seed: int,
 ) -> Iterator[tuple[str, Roi]]:  # fmt: skip
     if not seeds:
         return
-    options = {key: value for key, value in vars(growing).items() if key not in ("tolerance",)}
-    ways: list[tuple[str, Sequence[tuple[int, int, int]], float | None]] = []
-    chosen = growing.tolerance or None
-    for number, place in enumerate(other_seeds(roi, n_seeds, seed), start=1):
-        ways.append((f"seed: {number}", [place], chosen))
-    tolerance = roi.record.get("tolerance") or chosen
+    options = {key: value for key, value in vars(growing).items() if key != "tolerance"}
+    grower = _Grower(series, roi, n_baseline, options)
+    ways: list[tuple[str, Sequence[tuple[int, int, int]], float | None]] = [
+        (f"seed: {number}", [place], growing.tolerance or None)
+        for number, place in enumerate(other_seeds(roi, n_seeds, seed), start=1)
+    ]
+    tolerance = growing.tolerance or grower.tolerance(seeds)
     if tolerance:
         ways += [(f"tolerance: {sign} 10 %", seeds, tolerance * f) for sign, f in (("-", 0.9), ("+", 1.1))]
     for name, places, limit in ways:
-        try:
-            grown = grow_region(series, places, n_baseline=n_baseline, tolerance=limit, **options)
-        except InputRefusedError as refused:
-            if refused.code not in ("growth-failed", "seed-undefined"):
-                raise
-            continue
-        if dice(grown.mask, roi.mask) >= SAME_OBJECT:
+        grown = grower.grow(places, limit)
+        if grown is not None:
             yield name, grown
 
 
