@@ -13,7 +13,7 @@ import numpy as np
 
 from spinekit.case import DynamicSeries
 from spinekit.errors import InputRefusedError
-from spinekit.provenance import hash_array, hash_json, library_versions, to_json, write_json
+from spinekit.provenance import library_versions, to_json, write_json
 
 __all__ = ["Journal", "runs_of", "series_identity", "voxels_of"]
 
@@ -23,10 +23,10 @@ RELEVANT = ("spinekit", "numpy", "scipy", "SimpleITK", "numba")  # versions that
 
 def series_identity(series: DynamicSeries) -> str:
     """Return the SHA-256 that names a series: its signal, times and grid."""
+    from spinekit.io.stored import hash_series
+
     known = series.record.get("sha256")
-    if known:
-        return str(known)
-    return hash_json([hash_array(series.signal), series.times_s, series.geometry.as_dict()])
+    return str(known) if known else hash_series(series)  # the same for a series read just now and for its stored case
 
 
 def runs_of(mask: Any) -> str:

@@ -189,3 +189,24 @@ def test_the_icc_of_features_is_pingouins(tmp_path):
 
     ours = feature_reliability(paired)["icc2"].iloc[0]
     assert_allclose(ours, theirs["ICC"].iloc[1], rtol=1e-9)
+
+
+def test_journals_alone_are_replayed_on_the_series_that_is_named(tmp_path):
+    from spinekit.phantom import simulate_case
+    from spinekit.phantom.files import write_nifti_series
+
+    case = simulate_case(3, size=(48, 48, 10))
+    file = write_nifti_series(case.series, tmp_path / "series.nii.gz")
+    journals = []
+    for reader, radius_mm in (("AB", None), ("CD", 20.0)):
+        workflow.load_case(file, tmp_path / reader)
+        marked = workflow.begin_marking(tmp_path / reader, seeds=",".join(map(str, case.seed_ijk)), reader=reader)
+        if radius_mm:
+            marked.set(max_radius_mm=radius_mm)
+        journals.append(marked.journal.write(tmp_path / f"{reader}.json"))
+
+    one, two = open_pair(*journals, series=file)
+
+    assert (one.reader, two.reader, one.case_dir) == ("AB", "CD", None)
+    assert one.roi.n_voxels > 0
+    assert two.effort.n_actions == one.effort.n_actions + 1
