@@ -19,7 +19,7 @@ from spinekit.segmentation.agreement import dice
 from spinekit.settings import Growing
 from spinekit.study.stability import StabilityPlan, run_stability
 from spinekit.workflow import simulated_measurements
-from spinekit.workflow.stability import noise_of, perturbed
+from spinekit.workflow.perturbing import noise_of, perturbed
 
 QUICK = {"discretisation": {"bin_count": 16}, "families": ("shape", "firstorder"), "images": ("phase_peak",)}
 
