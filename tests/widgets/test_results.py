@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -193,6 +194,23 @@ def test_a_case_that_cannot_be_shown_is_told_in_words(scores, tmp_path):
 
     assert "holds no case" in shown.title.value
     assert shown.picture.outputs == ()
+
+
+def test_the_roc_of_a_study_is_that_of_its_internal_cases_and_a_click_shows_the_patient():
+    from spinekit.study.table import StudyCase
+
+    cases = [StudyCase(f"c{n}", f"p{n}", "AB"[n == 2], n % 2, f"simulated:{n}@48x48x8", 0) for n in range(5)]
+    scores = np.array([0.2, 0.7, 0.4, 0.6])
+    study = SimpleNamespace(results={"radiomics": SimpleNamespace(internal=scores)})
+
+    shown = results.study_roc(study, cases)
+    shown.show_case("c3")
+
+    assert shown.plot.data["cases"] == ["c0", "c1", "c3", "c4"]
+    assert shown.plot.data["classes"] == ["primary", "metastasis"]
+    assert "image/png" in shown.picture.outputs[0]["data"]
+    with pytest.raises(InputRefusedError, match="combined"):
+        results.study_roc(study, cases, arm="combined")
 
 
 def test_names_that_do_not_fit_the_cases_are_refused(scores):

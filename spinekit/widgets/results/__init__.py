@@ -10,6 +10,7 @@ from spinekit.widgets.results.growing import growing_film
 from spinekit.widgets.results.maps import map_explorer
 from spinekit.widgets.results.pair import region_pair
 from spinekit.widgets.results.plot import ResultPlot
+from spinekit.widgets.results.study import study_roc
 
 __all__ = [
     "ResultPlot",
@@ -20,4 +21,5 @@ __all__ = [
     "probability_explorer",
     "region_pair",
     "roc_explorer",
+    "study_roc",
 ]
