@@ -127,6 +127,8 @@ def keep_components_of(mask: Any, points_zyx: Sequence[tuple[int, int, int]]) ->
     """Return the parts, connected over faces, that hold one of the points."""
     labels, _ = ndimage.label(mask)
     wanted = {int(labels[p]) for p in points_zyx} - {0}
+    if len(wanted) == 1:
+        return labels == wanted.pop()
     return np.isin(labels, sorted(wanted)) if wanted else np.zeros_like(mask)
 
 

@@ -28,14 +28,15 @@ class Limits:
 
 @dataclass(frozen=True)
 class Grown:
-    """What a method found: mask before clean-up, tolerance used, and what tells a leak."""
+    """What a method found: mask before clean-up, tolerance used if there is one, what tells a leak, a box it is in."""
 
     mask: Any
-    tolerance: float
+    tolerance: float | None
     capped: bool
     jump: float
     contrast: float
     history: dict[str, Any]
+    box: tuple[slice, ...] = (slice(None), slice(None), slice(None))
 
 
 def distance_to(points: list[Any], shape: tuple[int, ...], spacing_zyx_mm: Any) -> Any:
@@ -71,12 +72,13 @@ def finish(
     cut: bool,
 ) -> tuple[Any, tuple[int, ...], Neck | None]:
     """Clean up within the box of what has grown; return the mask of the box, its corner, and a neck if there is one."""
-    if not grown.mask.any():
+    part = grown.mask[grown.box]
+    if not part.any():
         raise _failed(front, grown.tolerance)
     margin = 2 + (int(np.ceil(closing_mm / min(geometry.spacing_mm))) if closing_mm > 0 else 0)
     corner, shape = [], []
     for axis, n in enumerate(geometry.shape_zyx):
-        filled = np.flatnonzero(grown.mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        filled = np.flatnonzero(part.any(axis=tuple(a for a in range(3) if a != axis))) + (grown.box[axis].start or 0)
         low = max(0, min(int(filled[0]), *(s.zyx[axis] for s in front)) - margin)
         high = min(n, max(int(filled[-1]), *(s.zyx[axis] for s in front)) + margin + 1)
         corner.append(low)
@@ -89,17 +91,18 @@ def finish(
         inside = [p for p in open_at if all(0 <= c < n for c, n in zip(p, shape, strict=True))]
         mask = without_holes(mask, inside)
     mask = keep_components_of(mask, points)
-    mask = keep_largest(mask) if largest else mask
+    mask = keep_largest(mask) if largest and len(points) > 1 else mask
     if not mask.any():
         raise _failed(front, grown.tolerance)
     neck = find_neck(mask, points, geometry.spacing_zyx_mm)
     return (cut_at_neck(mask, neck, points) if neck is not None and cut else mask), tuple(corner), neck
 
 
-def _failed(front: list[Seed], tolerance: float) -> InputRefusedError:
+def _failed(front: list[Seed], tolerance: float | None) -> InputRefusedError:
+    used = "" if tolerance is None else f" with tolerance {tolerance:.3g}"
     return InputRefusedError(
         "growth-failed",
-        found=f"Growing from {[s.ijk for s in front]} with tolerance {tolerance:.3g} found no voxel.",
+        found=f"Growing from {[s.ijk for s in front]}{used} found no voxel.",
         expected="A region that holds at least the seed.",
         cause="The tolerance is very small, or a background seed has the same curve.",
         cure="Raise the tolerance, or move the seeds.",

@@ -15,6 +15,8 @@ __all__ = ["Neck", "border_share", "cut_at_neck", "find_neck", "leak_warnings", 
 
 JUMP_FACTOR = 1.5  # growth of volume over 10 % more tolerance that counts as a jump
 WEAK_CONTRAST = 0.35  # of log-likeness across the border: the inside is then hardly told from the outside
+LOOSER_FACTOR = 1.3  # growth of volume with a little less evidence, against the surroundings
+WEAK_EVIDENCE = 3.5  # fall of the log odds across the border, against the surroundings
 NECK_SHARE = 0.15  # of the volume beyond a neck that counts as a leak
 BORDER_SHARE = 0.02  # of the region's voxels on the image's edge
 
@@ -82,9 +84,9 @@ def cut_at_neck(mask: Any, neck: Neck, seeds_zyx: list[tuple[int, int, int]]) ->
 
 def leak_warnings(
     *, capped_at_ml: float | None, reaches_radius_mm: float | None, edge: float, jump: float, contrast: float,
-    neck: Neck | None, cut: bool,
+    neck: Neck | None, cut: bool, competing: bool = False,
 ) -> list[str]:  # fmt: skip
-    """Return what is suspicious about a region, in words."""
+    """Return what is suspicious about a region, in words; `competing` is growing against the surroundings."""
     told = []
     if capped_at_ml is not None:
         text = f"Growing was stopped at the volume cap of {capped_at_ml:.0f} ml: the region has probably leaked."
@@ -95,15 +97,18 @@ def leak_warnings(
     if edge > BORDER_SHARE:
         text = f"{100 * edge:.0f} % of the region's voxels lie on the edge of the image: it may have leaked."
         told.append(coded_warning("leak-border", text))
-    if jump > JUMP_FACTOR:
+    if jump > (LOOSER_FACTOR if competing else JUMP_FACTOR):
+        how = "a little less evidence" if competing else "10 % more tolerance"
+        cure = "Place" if competing else "Lower the tolerance, or place"
         text = (
-            f"With 10 % more tolerance the volume becomes {jump:.1f} times as large: the region is about to leak, or "
-            "already has. Lower the tolerance, or place a background seed."
+            f"With {how} the volume becomes {jump:.1f} times as large: the region is about to leak, or "
+            f"already has. {cure} a background seed."
         )
         told.append(coded_warning("leak-jump", text))
-    if contrast < WEAK_CONTRAST:
+    usual = WEAK_EVIDENCE if competing else WEAK_CONTRAST
+    if contrast < usual:
         text = (
-            f"The border is weak (contrast {contrast:.2f}, usually above {WEAK_CONTRAST}): inside and outside look "
+            f"The border is weak (contrast {contrast:.2f}, usually above {usual}): inside and outside look "
             "alike, and the region has probably leaked. Check it slice by slice."
         )
         told.append(coded_warning("leak-weak-border", text))

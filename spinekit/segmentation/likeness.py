@@ -11,9 +11,10 @@ from spinekit.case import Seed
 from spinekit.errors import InputRefusedError
 from spinekit.geometry import Geometry
 
-__all__ = ["CurveModel", "learn", "model_of", "models_of"]
+__all__ = ["CurveModel", "core_curves", "learn", "model_of", "models_of"]
 
 NEIGHBOURHOOD_MM = 5.0
+CLOSE_MM = 3.0
 KEPT = 0.7  # share of the neighbourhood that is nearest to its median
 SHRINKAGE = 0.2  # of the covariance towards its diagonal: there are few voxels for many phases
 ENOUGH = 3000  # curves: more do not change a model
@@ -60,7 +61,7 @@ def model_of(signal: Any, geometry: Geometry, seed: Seed) -> CurveModel:
             cause="The seed lies in masked or empty background.",
             cure="Click inside the lesion.",
         )
-    return learn(_neighbourhood(signal, geometry, seed))
+    return learn(_neighbourhood(signal, geometry, seed, NEIGHBOURHOOD_MM))
 
 
 def learn(curves: Any) -> CurveModel:
@@ -81,16 +82,23 @@ def learn(curves: Any) -> CurveModel:
     return CurveModel(mean.astype(np.float32), whitening.astype(np.float32), int(kept.shape[1]))
 
 
-def _neighbourhood(signal: Any, geometry: Geometry, seed: Seed) -> Any:
-    """Return the finite curves within `NEIGHBOURHOOD_MM` of the seed, at least its neighbours in the plane; (T, n)."""
-    reach = [max(1 if axis else 0, int(NEIGHBOURHOOD_MM / s)) for axis, s in enumerate(geometry.spacing_zyx_mm)]
+def _neighbourhood(signal: Any, geometry: Geometry, seed: Seed, radius_mm: float) -> Any:
+    """Return the finite curves within a radius of the seed, at least its neighbours in the plane; (T, n)."""
+    reach = [max(1 if axis else 0, int(radius_mm / s)) for axis, s in enumerate(geometry.spacing_zyx_mm)]
     box = tuple(slice(max(0, c - r), c + r + 1) for c, r in zip(seed.zyx, reach, strict=True))
     places = np.ogrid[tuple(slice(b.start, min(b.stop, n)) for b, n in zip(box, geometry.shape_zyx, strict=True))]
     steps = [(p - c) * s for p, c, s in zip(places, seed.zyx, geometry.spacing_zyx_mm, strict=True)]
-    nearest = max(NEIGHBOURHOOD_MM, *(geometry.spacing_mm[:2]))
+    nearest = max(radius_mm, *(geometry.spacing_mm[:2]))
     inside = steps[0] ** 2 + steps[1] ** 2 + steps[2] ** 2 <= nearest**2 * 1.0001
     curves = signal[(slice(None), *box)][:, inside].astype(np.float64)
     return curves[:, np.isfinite(curves).all(axis=0)]
+
+
+def core_curves(signal: Any, geometry: Geometry, seed: Seed) -> Any:
+    """Return the curves close to a seed that are nearest to their median, float64 (T, n)."""
+    curves = _neighbourhood(signal, geometry, seed, CLOSE_MM)
+    distance = ((curves - np.median(curves, axis=1)[:, None]) ** 2).sum(axis=0)
+    return curves[:, distance <= np.quantile(distance, KEPT)]
 
 
 def models_of(signal: Any, geometry: Geometry, seeds: list[Seed]) -> tuple[Any, Any, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numba
@@ -31,19 +32,21 @@ def distances_up_to(mask: Any, limit_mm: float, spacing_zyx_mm: Any) -> Any:
     >>> distances_up_to(np.array([[[True, False, False, False]]]), 2.0, (1.0, 1.0, 1.0))
     array([[[ 0.,  1.,  2., inf]]], dtype=float32)
     """
+    out = np.full(mask.shape, np.inf, dtype=np.float32)
+    steps = _steps_within(float(limit_mm), tuple(float(s) for s in spacing_zyx_mm))
+    _stamp(np.ascontiguousarray(mask, dtype=bool), *steps, out)
+    return out
+
+
+@lru_cache(maxsize=64)
+def _steps_within(limit_mm: float, spacing_zyx_mm: tuple[float, ...]) -> tuple[Any, Any]:
+    """Return the steps (n, 3) to voxels within the limit, nearest first, and their lengths in mm."""
     reach = [int(limit_mm / s + 1e-9) for s in spacing_zyx_mm]
     steps = np.stack(np.meshgrid(*(np.arange(-r, r + 1) for r in reach), indexing="ij"), axis=-1).reshape(-1, 3)
     lengths = np.sqrt(((steps * np.asarray(spacing_zyx_mm)) ** 2).sum(axis=1))
     near = (lengths <= limit_mm * (1 + 1e-9)) & (lengths > 0)
     order = np.argsort(lengths[near], kind="stable")
-    out = np.full(mask.shape, np.inf, dtype=np.float32)
-    _stamp(
-        np.ascontiguousarray(mask, dtype=bool),
-        np.ascontiguousarray(steps[near][order], dtype=np.int64),
-        lengths[near][order].astype(np.float32),
-        out,
-    )
-    return out
+    return np.ascontiguousarray(steps[near][order], dtype=np.int64), lengths[near][order].astype(np.float32)
 
 
 @numba.njit(

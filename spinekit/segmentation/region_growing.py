@@ -15,6 +15,7 @@ from spinekit.segmentation.by_image import by_image
 from spinekit.segmentation.grown import Limits, bounded, finish
 from spinekit.segmentation.leaks import border_share, leak_warnings, reaches_radius
 from spinekit.segmentation.likeness import model_of
+from spinekit.segmentation.surroundings import ENOUGH_PHASES, against_surroundings
 
 __all__ = ["METHODS", "grow_region"]
 
@@ -33,6 +34,7 @@ def grow_region(
     background: Iterable[SeedLike] = (),
     max_volume_ml: float = 250.0,
     max_radius_mm: float = 80.0,
+    surroundings: bool = True,
     relearn: bool = True,
     half_border: bool = True,
     fill_holes: bool = True,
@@ -50,23 +52,25 @@ def grow_region(
     seeds : iterable of (i, j, k) or Seed
         Voxels inside the lesion; a `Seed` with ``background=True`` repels.
     method : {"curve", "confidence", "threshold"}
-        ``"curve"``: likeness of the whole enhancement curve to that around the seed (Mahalanobis
-        distance, in standard deviations). ``"confidence"`` and ``"threshold"``: SimpleITK on the
-        enhancement image.
+        ``"curve"``: by whole enhancement curves. Without a tolerance the lesion and what is around it are
+        both learned, and a voxel goes to the likelier side; with one, what is that like the curve around
+        the seed (Mahalanobis distance). ``"confidence"`` and ``"threshold"``: SimpleITK on the enhancement image.
     n_baseline : int
-        Phases before the contrast agent; used by the methods on the enhancement image.
+        Phases before the contrast agent.
     tolerance : float, optional
         Standard deviations (``"curve"``, ``"confidence"``), share of the seed's value (``"threshold"``).
-        If not given, ``"curve"`` takes the tolerance at which the border is sharpest.
     background : iterable of (i, j, k) or Seed, optional
         Seeds that repel: a voxel whose curve is nearer to one of theirs stays outside.
     max_volume_ml, max_radius_mm : float
         Bounds; reaching one is reported.
+    surroundings : bool
+        ``"curve"`` without a tolerance: let the surroundings compete. False, or fewer than six phases, takes
+        the tolerance at which the border is sharpest instead.
     relearn : bool
-        ``"curve"`` with one seed: learn the curve anew from the region found around the click, so that it
-        matters less where in the lesion one clicks.
+        Where a tolerance is used and one seed: learn the curve anew from the region found around the click,
+        so that it matters less where in the lesion one clicks.
     half_border : bool
-        ``"curve"`` only: move the border outwards to where voxels are half lesion (partial volume).
+        Where a tolerance is used: move the border outwards to where voxels are half lesion (partial volume).
     fill_holes : bool
         Fill holes that have no way out.
     closing_mm : float
@@ -103,7 +107,10 @@ def grow_region(
     _check(method, tolerance, limits, geometry, n_baseline, signal.shape[0])
     for seed in (*front, *back):
         model_of(signal, geometry, seed)  # refuses seeds outside the image or without signal
-    if method == "curve":
+    competing = method == "curve" and tolerance is None and surroundings and len(signal) >= ENOUGH_PHASES
+    if competing:
+        grown = against_surroundings(signal, geometry, front, back, limits, n_baseline)
+    elif method == "curve":
         grown = by_curve(signal, geometry, front, back, tolerance, limits, half_border, relearn)
     else:
         grown = by_image(signal, geometry, front, back, method, tolerance, limits, n_baseline)
@@ -121,29 +128,39 @@ def grow_region(
         contrast=grown.contrast,
         neck=neck,
         cut=cut_leaks,
+        competing=competing,
     )
     record = {
         "method": method,
         "seeds": [list(s.ijk) for s in front],
         "background_seeds": [list(s.ijk) for s in back],
         "n_baseline": n_baseline,
-        "tolerance": grown.tolerance,
-        "tolerance_chosen_by": "sharpest border" if tolerance is None and method == "curve" else "caller or default",
+        "border": "against the surroundings" if competing else "tolerance",
         "max_volume_ml": limits.max_volume_ml,
         "max_radius_mm": limits.max_radius_mm,
-        "relearn": relearn,
-        "half_border": half_border,
+        **({} if competing else _tolerance_record(grown.tolerance, tolerance, method, relearn, half_border)),
         "fill_holes": fill_holes,
         "closing_mm": closing_mm,
         "largest_component": largest_component,
         "cut_leaks": cut_leaks,
         "border_contrast": None if np.isinf(grown.contrast) else grown.contrast,
-        "volume_growth_at_10_percent_more": grown.jump,
+        "volume_growth_when_looser": grown.jump,
         "neck": None if neck is None else {"share": neck.share, "width_mm": neck.width_mm},
         **grown.history,
         "simulated": simulated,
     }
     return Roi(whole, geometry, name, tuple(warnings), record)
+
+
+def _tolerance_record(
+    used: float | None, asked: float | None, method: str, relearn: bool, half_border: bool
+) -> dict[str, Any]:
+    return {
+        "tolerance": used,
+        "tolerance_chosen_by": "sharpest border" if asked is None and method == "curve" else "caller or default",
+        "relearn": relearn,
+        "half_border": half_border,
+    }
 
 
 def _signal_of(series: DynamicSeries | Volume) -> tuple[Any, Geometry, bool]:
