@@ -57,7 +57,7 @@ def diagnosis_overview(diagnosis: Diagnosis, *, simulated: bool = False) -> Figu
     below.set_xlim(0, 1)
     below.set_xlabel(f"probability of {classes[1]}")
     below.set_ylabel("calibration cases", fontsize=9)
-    below.legend(frameon=False, fontsize=8.5, loc="upper center", ncols=2)
+    below.legend(frameon=False, fontsize=8.5, loc="upper left", ncols=2)
     for axes in (top, below):
         axes.spines[["top", "right", "left"]].set_visible(False)
     figure.suptitle(_headline(diagnosis), fontsize=10.5, color=INK)
@@ -108,7 +108,7 @@ def explanation_panels(crop: LesionCrop, explanations: Sequence[Explanation], *,
     panels = figure.subplots(rows, len(PLANES), squeeze=False)
     grey = crop.channels[crop.names.index(BACKGROUND)]
     region = crop.channels[-1] >= 0.5
-    limits = (0.0, float(np.percentile(grey, 99.5)) or 1.0)
+    limits = (0.0, float(np.percentile(grey, 97.0)) or 1.0)
     for line, told in zip(panels, explanations, strict=True):
         for axes, plane in zip(line, PLANES, strict=True):
             view = view_of(crop.geometry, plane)
