@@ -27,6 +27,7 @@ MARKED = "02_mark_lesion", "03_review_roi"
 STANDS = {  # what has changed -> the steps whose results stand
     "settings [radiomics]": {*MARKED, "04_parameter_maps"},
     "settings [kinetics]": {*MARKED},
+    "settings [diagnosis]": {*MARKED, "04_parameter_maps", "05_radiomics"},
     "settings [segmentation]": {"04_parameter_maps"},  # a region may be the network's proposal
 }
 FINAL = "done", "refused"  # a case that ended so is not tried again with the same inputs
