@@ -15,6 +15,7 @@ from spinekit.case import DynamicSeries, Roi, Volume
 from spinekit.errors import InputRefusedError
 from spinekit.segmentation import grow_region
 from spinekit.segmentation.agreement import dice
+from spinekit.settings import Kinetics
 from spinekit.workflow.perturbing import Perturbed, perturbed
 
 if TYPE_CHECKING:
@@ -30,7 +31,12 @@ ACCEPTABLE = 0.7  # Dice with the truth of a simulated lesion; below, it is outl
 
 
 def measure_case(
-    cases: Iterator[Perturbed], *, n_baseline: int, images: Sequence[str] = STABILITY_IMAGES, **choices: Any
+    cases: Iterator[Perturbed],
+    *,
+    n_baseline: int,
+    images: Sequence[str] = STABILITY_IMAGES,
+    kinetics: Kinetics | None = None,
+    **choices: Any,
 ) -> dict[str, pd.Series]:
     """Return the features of every perturbation as wide rows.
 
@@ -42,6 +48,8 @@ def measure_case(
         Phases before the contrast agent.
     images : sequence of str
         As in the settings of radiomics.
+    kinetics : Kinetics, optional
+        Settings of the maps.
     **choices
         Of `spinekit.extract_features`.
 
@@ -58,7 +66,7 @@ def measure_case(
     of: DynamicSeries | None = None
     for one in cases:
         if one.series is not of:
-            of, maps = one.series, dict(parameter_maps(one.series, n_baseline=n_baseline))
+            of, maps = one.series, dict(parameter_maps(one.series, n_baseline=n_baseline, settings=kinetics))
         # every image has one name, whichever phase is the brightest in this region
         chosen = {name: _image(name, one, maps) for name in images}
         try:
@@ -87,7 +95,7 @@ def stability_of_case(case_dir: Any, *, n_seeds: int = 3, n_readers: int = 1) ->
     seeds = [(int(i), int(j), int(k)) for i, j, k in roi.record.get("seeds", ())] if regrown else []
     ways = perturbed(series, roi, seeds=seeds, n_baseline=n_baseline, growing=study.growing, n_seeds=n_seeds,
                      n_readers=n_readers)  # fmt: skip
-    return measure_case(ways, n_baseline=n_baseline, images=study.radiomics.images,
+    return measure_case(ways, n_baseline=n_baseline, images=study.radiomics.images, kinetics=study.kinetics,
                         discretisation=binning_of(study.radiomics), **feature_choices(study.radiomics))  # fmt: skip
 
 
