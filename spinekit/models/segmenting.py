@@ -14,6 +14,7 @@ from spinekit.errors import InputRefusedError, coded_warning
 from spinekit.models.checkpoints import fill_network, read_card, shipped
 from spinekit.models.clicks import CLICK_CHANNELS, click_channels
 from spinekit.models.inference import predict_probability
+from spinekit.models.phases import PHASE_TIMES_S
 from spinekit.models.segmentation_task import only
 from spinekit.models.working import onto_series, working_input
 
@@ -21,10 +22,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spinekit.case import DynamicSeries
+    from spinekit.models.inputs import NetworkInput
 
 __all__ = ["KIND", "segment"]
 
 KIND = "unet"
+ANYWHERE = "unet_anywhere"  # the same network after a second training on patches of no anatomy
+FEW_PHASES = 4  # of ten; with no more the network for spines knows too little, and a click is put to the other
 CUT = 0.5
 SMALLEST_ML = 0.3  # ours: what is smaller than a lesion of 4 mm radius is left out
 
@@ -48,7 +52,8 @@ def segment(
         Leading phases before contrast.
     model : path, optional
         Weights (``.safetensors`` with a card beside them); without it the demonstration weights of the package, which
-        have seen simulated cases only.
+        have seen simulated cases only. Where a click is given and the protocol covers at most four of the ten
+        phases, those of a second training are taken, which lean on the click; a warning says so.
     click : tuple of int, optional
         Voxel (i, j, k) inside the lesion that is wanted. Without it all lesions are proposed.
     mirror : bool
@@ -77,8 +82,9 @@ def segment(
     >>> found.probability.values.shape, found.model_card["warning"]
     ((8, 64, 64), 'simulated data: not for clinical use')
     """
-    net, card = _network(os.fspath(model) if model is not None else str(shipped(KIND)))
     seen = working_input(series, n_baseline)
+    chosen = os.fspath(model) if model is not None else str(shipped(_fitting(seen, click)))
+    net, card = _network(chosen)
     channels, warnings = _channels(series, n_baseline, click, seen, card)
     probability, uncertainty = predict_probability(net, channels, mirror=mirror, bf16=bf16)
     full = np.clip(onto_series(probability, seen), 0.0, 1.0)
@@ -110,6 +116,12 @@ def _opened(path: str, stamp: tuple[int, int]) -> tuple[Any, dict[str, Any]]:
     return fill_network(build_unet(card["config"]), path), card
 
 
+def _fitting(seen: NetworkInput, click: tuple[int, int, int] | None) -> str:
+    """Return which of the shipped weights fit: with a click and few phases those that lean on the click."""
+    n_present = int((seen.channels[-len(PHASE_TIMES_S) :, 0, 0, 0] > 0).sum())
+    return ANYWHERE if click is not None and n_present <= FEW_PHASES else KIND
+
+
 def _network(path: str) -> tuple[Any, dict[str, Any]]:
     """Return a network and its card; kept in memory as long as neither file changes."""
     file = Path(path)
@@ -138,6 +150,9 @@ def _channels(
     else:
         guide, more = click_channels(series, n_baseline, click, seen)
         warnings += more
+    if card["training"].get("anywhere"):
+        text = "Few phases and a click: weights of the second training were taken, which lean on the click."
+        warnings += (coded_warning("model-anywhere", text),)
     n_absent = int((seen.channels[-10:, 0, 0, 0] == 0).sum())
     if n_absent > 4:
         text = f"The protocol covers {10 - n_absent} of the ten phases the network was taught with."

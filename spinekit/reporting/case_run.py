@@ -118,7 +118,7 @@ def notebook_parameters(request: CaseRequest) -> dict[str, dict[str, Any]]:
     }
     review = {"journal_file": mark["journal_file"], "reader": reader, "accept": True, "reason": UNATTENDED}
     own = {"01_load_case": load, "02_mark_lesion": mark, "03_review_roi": review}
-    later = ("04_parameter_maps", "05_radiomics", "07_diagnose", "08_case_report")
+    later = ("04_parameter_maps", "05_radiomics", "06_segment_unet", "07_diagnose", "08_case_report")
     first: dict[str, dict[str, Any]] = {"00_check_setup": {}} if request.check_setup else {}
     return first | {name: {"case_dir": case_dir, **own.get(name, {})} for name in (*own, *later)}
 
