@@ -61,7 +61,7 @@ class SegmentationTask:
         self, taught: Sequence[Example], judged: Sequence[Example], teaching: Teaching, *, data: dict[str, Any]
     ) -> None:
         self.taught, self.judged, self.teaching = list(taught), list(judged), teaching
-        self.record = {"task": "segmentation", "teaching": asdict(teaching), "data": data}
+        self.record: dict[str, Any] = {"task": "segmentation", "teaching": asdict(teaching), "data": data}
         self._boxes = [_lesion_voxels(example) for example in self.taught]
 
     def batch(self, step: int, *, seed: int, rank: int) -> dict[str, Tensor]:

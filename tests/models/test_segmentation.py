@@ -106,6 +106,8 @@ def test_a_protocol_unlike_the_learned_one_is_told(case):
     found = segment(short, 1, click=case.seed_ijk)
 
     assert any(w.startswith("[protocol-unlike-training]") for w in found.warnings)
+    assert any(w.startswith("[model-anywhere]") for w in found.warnings)
+    assert found.record["sha256"] == read_card(shipped("unet_anywhere"), kind="unet")["sha256"]
 
 
 @pytest.mark.parametrize("click", [(96, 3, 3), (-1, 3, 3)])
@@ -263,3 +265,13 @@ def test_a_patch_of_no_anatomy_holds_a_region_that_was_clicked():
         absent = x[N_VALUES : CHANNELS - 3, 0, 0, 0] == 0
         assert not x[4:N_VALUES][absent].any()
         assert not absent[0]
+
+
+def test_one_click_in_a_real_lesion_of_another_organ_is_followed(shared_data):
+    folder = shared_data / "dce_breast_ucsf_br06"
+    series = sk.read_series(folder / "dicom.zip")
+    truth = sk.read_roi(folder / "lesion_from_ser_largest_component.nii.gz", on=series.geometry)
+
+    found = segment(series, 1, click=(85, 131, 38))
+
+    assert dice(found.roi.mask, truth.mask) >= 0.75
