@@ -1,6 +1,6 @@
 """How fast cases are simulated, and how far their kinetics agree with the paper they are drawn from.
 
-    python benchmarks/phantom.py [--cases N]
+    python benchmarks/phantom.py [--cases N] [--no-times]
 
 Prints the times on one core, the drawn and simulated kinetics beside Lang 2017, and how hard the
 task is. Nothing here says anything about patients.
@@ -33,7 +33,7 @@ def print_times() -> None:
             start = time.process_time()
             simulate_case(seed, size=size, motion=motion)
             spent.append(time.process_time() - start)
-        print(f"  (10, {size[2]}, {size[1]}, {size[0]}), motion {motion}: {np.median(spent):.2f}")
+        print(f"  (10, {size[2]}, {size[1]}, {size[0]}), motion {motion}: {np.median(spent):.2f}", flush=True)
 
 
 def measured(case) -> dict[str, float]:
@@ -94,8 +94,11 @@ def print_difficulty(rows: list) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=150)
-    print_times()
-    print_kinetics(list(simulate_cohort(parser.parse_args().cases, size=(64, 64, 8))))
+    parser.add_argument("--times", action=argparse.BooleanOptionalAction, default=True)
+    given = parser.parse_args()
+    if given.times:
+        print_times()
+    print_kinetics(list(simulate_cohort(given.cases, size=(48, 48, 8))))
 
 
 if __name__ == "__main__":

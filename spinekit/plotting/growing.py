@@ -24,9 +24,11 @@ from spinekit.plotting.style import (
     stamp,
     window_of,
 )  # fmt: skip
+from spinekit.segmentation.nearness import distances_up_to
 
 __all__ = ["growing_panels", "region_in_3d"]
 
+AROUND_MM = (2.0, 8.0)  # what counts as around a region
 AXES = ("R → L, mm", "A → P, mm", "I → S, mm")
 # name, elevation, azimuth, axis that is not seen; from below is how an axial slice is shown
 SIDES = (("from in front", 0, -90, 1), ("from the left", 0, 0, 0), ("from below", -90, -90, 2))
@@ -34,10 +36,11 @@ LIGHT = LightSource(azdeg=225, altdeg=45)
 
 
 def growing_panels(series: DynamicSeries, roi: Roi, *, n_baseline: int = 1) -> Figure:
-    """Show the region in three planes through its seed, and its volume at every tolerance.
+    """Show the region in three planes through its seed, and what set its border.
 
-    The picture under it is the largest signal after the baseline minus the baseline. The dashed line in
-    the last panel is the tolerance that was used; a steep rise just beyond it is what a leak looks like.
+    The picture under it is the largest signal after the baseline minus the baseline. The last panel shows the
+    volume at every tolerance, where one was used (dashed; a steep rise just beyond it is what a leak looks
+    like), and otherwise the enhancement inside against that around the region.
     """
     require_same_grid(roi.geometry, series.geometry, names=("ROI", "series"))
     enhancement = series.signal[n_baseline:].max(axis=0) - series.signal[:n_baseline].mean(axis=0)
@@ -47,7 +50,7 @@ def growing_panels(series: DynamicSeries, roi: Roi, *, n_baseline: int = 1) -> F
     zyx = np.array(seeds[0][::-1]) if seeds else centre
     history = roi.record.get("volume_by_tolerance", [])
     figure = new_figure(3.4)
-    panels = figure.subplots(1, 4 if history else 3)
+    panels = figure.subplots(1, 4)
     inside = enhancement[roi.mask] if roi.mask.any() else enhancement
     limits = 0.0, 1.4 * window_of(inside)[1]  # of the region: vessels may be far brighter
     for axes, plane in zip(panels, PLANES, strict=False):
@@ -67,6 +70,8 @@ def growing_panels(series: DynamicSeries, roi: Roi, *, n_baseline: int = 1) -> F
                 axes.plot(*place, "+", color=colour, markersize=9, markeredgewidth=1.8)
     if history:
         _volume_curve(panels[3], history, roi)
+    else:
+        _inside_and_around(panels[3], series, roi, n_baseline)
     doubts = f"; {len(roi.warnings)} doubts, see the warnings" if roi.warnings else "; no doubt was recorded"
     figure.suptitle(inert(f"{roi.name}: {roi.volume_ml:.2f} ml by '{roi.record.get('method', 'drawing')}'{doubts}"),
                     fontsize=10, color=INK)  # fmt: skip
@@ -83,6 +88,27 @@ def _volume_curve(axes: Any, history: Any, roi: Roi) -> None:
     axes.tick_params(labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title("volume by tolerance", fontsize=10, color=INK)
+    axes.set_box_aspect(1)
+
+
+def _inside_and_around(axes: Any, series: DynamicSeries, roi: Roi, n_baseline: int) -> None:
+    away = distances_up_to(roi.mask, AROUND_MM[1], series.geometry.spacing_zyx_mm)
+    shell = (away > AROUND_MM[0]) & np.isfinite(away)
+    around = f"{AROUND_MM[0]:.0f} to {AROUND_MM[1]:.0f} mm around"
+    for where, name, colour in ((roi.mask, "inside", OUTLINE), (shell, around, INK)):
+        if not where.any():
+            continue
+        curves = series.signal[:, where].astype(np.float64)
+        base = np.maximum(curves[:n_baseline].mean(axis=0), 1e-6)
+        low, middle, high = np.nanquantile(curves / base - 1, [0.25, 0.5, 0.75], axis=1)
+        axes.fill_between(series.times_s, low, high, color=colour, alpha=0.2, linewidth=0)
+        axes.plot(series.times_s, middle, color=colour, linewidth=1.6, label=name)
+    axes.set_xlabel("s", fontsize=8)
+    axes.set_ylabel("S/S_BL − 1, median and quartiles", fontsize=8)
+    axes.tick_params(labelsize=7)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=7, frameon=False)
+    axes.set_title("enhancement", fontsize=10, color=INK)
     axes.set_box_aspect(1)
 
 
