@@ -222,7 +222,7 @@ def _fit(
     t, ta, ca = times / 60.0, plasma_times / 60.0, np.ascontiguousarray(plasma)
     tb, cb = _thinned(ta, ca)
     vessels = np.empty((delays.size, t.size))
-    leaked = np.empty((delays.size, t.size, keps.size))
+    leaked = np.empty((delays.size, t.size, keps.size), dtype=np.float32)
     tabulate(t, tb, cb, delays, keps, vessels, leaked)
     n = values.shape[1]
     out, code = np.full((len(OUTPUTS), n), np.nan), np.zeros(n, dtype=np.int8)
