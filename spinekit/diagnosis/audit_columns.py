@@ -20,7 +20,7 @@ __all__ = ["leaks_in_columns"]
 TELLS_ALL = 0.999  # area under the curve of a single column
 AGREES = 0.95  # share of rows in which a column of two values tells the class
 FEWEST = 20  # with fewer rows a good column may separate by chance
-CONFOUNDED, UNLIKELY = 0.5, 1e-3
+CONFOUNDED, UNLIKELY = 0.35, 1e-3  # both: strong enough to matter, and no chance
 AFTERWARDS = re.compile(
     r"(^|_)(histolog\w*|patholog\w*|biops\w*|diagnos[ie]s|outcome|entity|ground_truth|follow_?up|survival|death"
     r"|therapy|treatment|response|final_report)(_|$)",

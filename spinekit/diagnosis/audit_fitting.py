@@ -24,9 +24,9 @@ KINDS = {  # part of a class's or step's name -> the leak it makes when it is fi
     "scal": "scaler", "normaliz": "scaler", "normalis": "scaler", "quantile": "scaler", "power": "scaler",
 }  # fmt: skip
 CURE = "Put the step into the pipeline and fit the pipeline on the training part of each fold."
-EXACT = 1e-6
+EXACT = 1e-5
 MOST = 0.8  # share of the columns that has to show a trace
-FEW_COLUMNS = 3
+FEW_COLUMNS = 2
 EXPLAINED, TOO_ALIKE = 0.95, 1e-3  # share of variance looked at; how rarely chance makes sites so alike
 JUST_ENOUGH = (1.9, 3.5)  # t values of columns that were chosen for them cluster above the first
 
@@ -61,13 +61,11 @@ def leaks_by_fitting(
     """
     yield from _told(fitted, folds)
     yield from _fitted_steps(pipeline)
-    names = [str(getattr(step, "__class__", type(step)).__name__).lower() for _, step in _steps(pipeline)]
     yield from _scaled(table)
     yield from _imputed(table)
     if sites is not None:
         yield from _harmonised(table, np.asarray(sites).astype(str))
-    selecting = any(leak_of_step(name) == "selection-outside-fold" for name in names)
-    yield from _selected(table, y, candidates, selecting)
+    yield from _selected(table, y, candidates)
 
 
 def _steps(pipeline: Any) -> list[tuple[str, Any]]:
@@ -116,15 +114,15 @@ def _scaled(table: pd.DataFrame) -> Iterator[Finding]:
     middle = np.nanmedian(values, axis=0)
     quartile = np.subtract(*np.nanpercentile(values, [75, 25], axis=0))
     unit = (np.abs(spread - 1) < EXACT) | (np.abs(sample - 1) < EXACT)
-    traces = {
-        "mean 0 and standard deviation 1": (np.abs(centre) < EXACT) & unit,
-        "minimum 0 and maximum 1": (np.abs(low) < EXACT) & (np.abs(high - 1) < EXACT),
-        "minimum -1 and maximum 1": (np.abs(low + 1) < EXACT) & (np.abs(high - 1) < EXACT),
-        "median 0 and interquartile range 1": (np.abs(middle) < EXACT) & (np.abs(quartile - 1) < EXACT),
-        "largest absolute value 1": np.abs(np.maximum(np.abs(low), np.abs(high)) - 1) < EXACT,
+    traces = {  # words -> which columns show it, and the share of columns below which it may be their nature
+        "mean 0 and standard deviation 1": ((np.abs(centre) < EXACT) & unit, 0.0),
+        "median 0 and interquartile range 1": ((np.abs(middle) < EXACT) & (np.abs(quartile - 1) < EXACT), 0.0),
+        "minimum 0 and maximum 1": ((np.abs(low) < EXACT) & (np.abs(high - 1) < EXACT), 0.5),
+        "minimum -1 and maximum 1": ((np.abs(low + 1) < EXACT) & (np.abs(high - 1) < EXACT), 0.5),
+        "largest absolute value 1": (np.abs(np.maximum(np.abs(low), np.abs(high)) - 1) < EXACT, MOST),
     }
-    for words, trace in traces.items():
-        if trace.mean() >= MOST:
+    for words, (trace, least) in traces.items():
+        if trace.sum() >= FEW_COLUMNS and trace.mean() >= least:
             seen = f"{int(trace.sum())} of {trace.size} columns have {words} over all rows."
             yield Finding("scaler-outside-fold", seen, CURE)
             return
@@ -155,7 +153,7 @@ def _imputed(table: pd.DataFrame) -> Iterator[Finding]:
 def _harmonised(table: pd.DataFrame, where: Any) -> Iterator[Finding]:
     values = _continuous(table)
     names = np.unique(where)
-    if names.size < 2 or values.shape[1] < FEW_COLUMNS + 1:
+    if names.size < 2 or values.shape[1] < FEW_COLUMNS + 2:
         return
     filled = np.where(np.isfinite(values), values, np.nanmean(values, axis=0))
     scaled = (filled - filled.mean(axis=0)) / np.maximum(filled.std(axis=0), 1e-300)
@@ -172,7 +170,7 @@ def _harmonised(table: pd.DataFrame, where: Any) -> Iterator[Finding]:
         )
 
 
-def _selected(table: pd.DataFrame, y: Any, candidates: Any, selecting: bool) -> Iterator[Finding]:
+def _selected(table: pd.DataFrame, y: Any, candidates: Any) -> Iterator[Finding]:
     if candidates is not None and table.shape[1] < candidates.shape[1]:
         strength = _t_values(candidates, y)
         best = set(np.asarray(candidates.columns)[np.argsort(-strength)[: table.shape[1]]])
@@ -183,10 +181,10 @@ def _selected(table: pd.DataFrame, y: Any, candidates: Any, selecting: bool) -> 
         return
     strength = _t_values(table, y)
     low, usual = JUST_ENOUGH
-    if not selecting and strength.size >= 8 and strength.min() >= low and np.percentile(strength, 25) < usual:
+    if strength.size >= 6 and strength.min() >= low and np.percentile(strength, 25) < usual:
         seen = (
             f"All {strength.size} columns differ between the classes over all rows (smallest t {strength.min():.1f}), "
-            "as columns do that were chosen for it, and the pipeline chooses none."
+            "as columns do that were chosen for it."
         )
         yield Finding("selection-outside-fold", seen, CURE)
 

@@ -14,6 +14,7 @@ __all__ = ["leaks_between_rows"]
 NEIGHBOURS = 8  # of a row among which the ends of a synthetic row are looked for
 STRAIGHT = 1e-6  # largest distance from the line between two rows, of its length
 NEAR_COPY = 1e-3  # in standard deviations, column by column
+VERY_NEAR, INDEPENDENT = 0.1, 5.0  # of the median distance to the nearest row; effective number of columns for it
 SEVERAL = 3
 
 
@@ -89,8 +90,21 @@ def _inner(folds: Any, inner: Any) -> Iterator[Finding]:
 
 
 def _groups(values: Any) -> Any:
-    """Return the number of the group of equal rows that each row belongs to."""
-    return np.unique(np.round(values / NEAR_COPY), axis=0, return_inverse=True)[1].ravel()
+    """Return the number of the group of copies that each row belongs to.
+
+    Rows are copies if they are equal, or nearer to one another than chance brings rows: a tenth of the usual
+    distance to the nearest row, where the columns tell enough independent things.
+    """
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial.distance import pdist, squareform
+
+    distance = squareform(pdist(values))
+    np.fill_diagonal(distance, np.inf)
+    limit = NEAR_COPY * np.sqrt(values.shape[1])
+    share = np.linalg.svd(values - values.mean(axis=0), compute_uv=False) ** 2
+    if share.sum() ** 2 >= INDEPENDENT * (share**2).sum():
+        limit = max(limit, VERY_NEAR * float(np.median(distance.min(axis=1))))
+    return connected_components(distance <= limit, directed=False)[1]
 
 
 def _copies(values: Any, y: Any, patients: Any, folds: Any) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -198,7 +198,15 @@ def _in_fold(table: Any, y: Any, choices: PipelineChoices, split: NestedSplit, r
 
 
 def permuted_areas(
-    table: pd.DataFrame, labels: Any, patients: Any, *, n: int, seed: int, on_shuffle: Any = None, **options: Any
+    table: pd.DataFrame,
+    labels: Any,
+    patients: Any,
+    *,
+    n: int,
+    seed: int,
+    kept: Sequence[float] = (),
+    on_shuffle: Any = None,
+    **options: Any,
 ) -> NDArray[np.float64]:
     """Return the area under the curve of the whole nested procedure with the labels of patients shuffled.
 
@@ -208,6 +216,10 @@ def permuted_areas(
         Number of shuffles. Labels move between patients, so that rows of a patient stay alike.
     seed : int
         Of the shuffles and folds.
+    kept : sequence of float
+        Areas of the first shuffles from an earlier call with the same arguments, which are not computed again.
+    on_shuffle : callable, optional
+        Called with (number, n, area) after each.
     **options
         Of `nested_cross_validation`.
 
@@ -224,6 +236,9 @@ def permuted_areas(
     areas = []
     for number in range(n):
         shuffled = rng.permutation(y[first])[of_row]
+        if number < len(kept):
+            areas.append(float(kept[number]))
+            continue
         result = nested_cross_validation(table, shuffled, who, seed=seed + 1 + number, **options)
         within = [
             area_under_curve(shuffled[result.fold == k], result.probabilities[result.fold == k])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spinekit.evaluation import area_under_curve
-from spinekit.provenance import write_beside, write_json
+from spinekit.provenance import hash_array, hash_json, write_beside, write_json
 from spinekit.study.model_report import ModelReport, model_report
 from spinekit.study.page import Section, write_pages
 from spinekit.study.results import (
@@ -70,14 +71,13 @@ def write_study(
         "comparisons": comparisons, "readings": readings, "published": published_table(segmentation, diagnosis),
         "audit": audit.as_table(),
     }  # fmt: skip
-    permuted = _permuted(found, options, on_step)
+    permuted = _permuted(folder, found, options, on_step)
     sentences = _sentences(found, options, comparisons, audit, permuted)
     tables["checklists"], methods = _checklists(found, options, tables, sentences, simulated=simulated)
     save_tables(folder, tables)
     write_linear_model(formula, folder / "model.json")
     if permuted is not None:
         figures["permutation"] = _permutation_figure(folder, found, permuted, simulated=simulated)
-        write_json(folder / "permutation.json", {"areas": permuted, "mean": float(np.mean(permuted))})
     sections = _sections(folder, found, options, tables, sentences, figures, formula.in_words(), methods)
     readme, report = write_pages(folder, TITLE, sections, simulated=simulated, limits=LIMITS)
     return StudyRun(tables, sentences, found["results"], found["left_out"], report, readme)
@@ -144,19 +144,33 @@ def _save(figure: Any, path: Path) -> Path:
     return path
 
 
-def _permuted(found: Any, options: Any, on_step: Any) -> Any:
+def _permuted(folder: Path, found: Any, options: Any, on_step: Any) -> Any:
+    """Return the areas with shuffled labels; each is kept as soon as it is there, so that a stopped run goes on."""
     if not options.permutations:
         return None
     from spinekit.evaluation.nested import permuted_areas
 
     setup, arm = found["setup"], next(a for a in found["arms"] if a.name == found["reference"])
     inside = np.flatnonzero(setup["internal"])
-    tell = None if on_step is None else lambda n, total, area: on_step(n, total, f"labels shuffled, AUC {area:.3f}")
+    table, labels = found["seen"][arm.name].iloc[inside], setup["labels"][inside]
     quick = dataclasses.replace(arm.choices, n_columns=arm.choices.n_columns[-1:])
+    folds = {"outer": min(options.outer, SHUFFLED_FOLDS[0]), "inner": min(options.inner, SHUFFLED_FOLDS[1])}
+    values = hash_array(table.to_numpy(dtype=np.float64))
+    key = hash_json([values, labels.tolist(), dataclasses.asdict(quick), folds, options.seed])
+    path = folder / "permutation.json"
+    record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    areas: list[float] = list(record["areas"]) if record.get("key") == key else []
+
+    def keep(number: int, total: int, area: float) -> None:
+        areas.append(area)
+        mean = float(np.mean(areas))
+        write_json(path, {"areas": areas, "mean": mean, "folds": folds, "seed": options.seed, "key": key})
+        if on_step is not None:
+            on_step(number, total, f"labels shuffled, AUC {area:.3f}, mean {mean:.3f}")
+
     return permuted_areas(
-        found["seen"][arm.name].iloc[inside], setup["labels"][inside], setup["patients"][inside],
-        n=options.permutations, seed=options.seed, choices=quick, outer=min(options.outer, SHUFFLED_FOLDS[0]),
-        inner=min(options.inner, SHUFFLED_FOLDS[1]), on_shuffle=tell,
+        table, labels, setup["patients"][inside], n=options.permutations, seed=options.seed, choices=quick,
+        kept=tuple(areas), on_shuffle=keep, **folds,
     )  # fmt: skip
 
 

@@ -190,6 +190,27 @@ def interpolated_rows():
     return audit(None, both, **CHOICES, folds=folds_of(both))
 
 
+def augmented_copies():
+    table = cohort()
+    copies = table.iloc[:8].assign(patient=[f"turned{k}" for k in range(8)])
+    copies[FEATURES] += 0.02 * table[FEATURES].std().to_numpy() * np.random.default_rng(1).normal(size=(8, 12))
+    both = pd.concat([table, copies], ignore_index=True)
+    return audit(None, both, **CHOICES, folds=list(KFold(4, shuffle=True, random_state=1).split(both)))
+
+
+def a_few_scaled_columns_among_others():
+    table = cohort()
+    table[FEATURES[:4]] = StandardScaler().fit_transform(table[FEATURES[:4]])
+    return audit(None, table, **CHOICES, folds=folds_of(table))
+
+
+def chosen_before_a_pipeline_that_chooses_again():
+    table = cohort(p=600, signal=0.0)
+    wide = table[[c for c in table.columns if c.startswith("glcm_")]]
+    kept = wide.columns[SelectKBest(k=8).fit(wide, table["label"]).get_support()]
+    return audit(build_pipeline(), table[[*kept, "patient", "label"]], target="label", patient="patient")
+
+
 def chosen_from_more_columns():
     table = cohort(p=60, signal=0.3)
     wide = table[[c for c in table.columns if c.startswith("glcm_")]]
@@ -239,6 +260,9 @@ PLANTED = [  # the twelve classical ones first
     (a_fitted_harmoniser, "harmonisation-outside-fold"),
     (told_that_smote_saw_all_rows, "oversampling-outside-fold"),
     (interpolated_rows, "oversampling-outside-fold"),
+    (augmented_copies, "duplicate-across-folds"),
+    (a_few_scaled_columns_among_others, "scaler-outside-fold"),
+    (chosen_before_a_pipeline_that_chooses_again, "selection-outside-fold"),
     (chosen_from_more_columns, "selection-outside-fold"),
     (a_script_that_scales_everything, "test-rows-used"),
     (a_script_that_selects_with_all_labels, "test-labels-used"),
