@@ -133,7 +133,12 @@ def _measured(plan: StabilityPlan, on_case: Callable[[int, int], Any] | None) ->
 
     rows = {}
     for number, case in enumerate(plan.cases, start=1):
-        rows[case.name] = workflow.stability_of_case(case)
+        try:
+            rows[case.name] = workflow.stability_of_case(case)
+        except InputRefusedError as refused:
+            if not refused.code.startswith("roi-"):
+                raise
+            rows[case.name] = {}  # it is in no table, and the record counts what was measured
         _ = on_case and on_case(number, len(plan.cases))
     names = dict.fromkeys(name for found in rows.values() for name in found)
     return {name: pd.DataFrame({case: r[name] for case, r in rows.items() if name in r}).T for name in names}

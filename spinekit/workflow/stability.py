@@ -139,7 +139,8 @@ def simulated_measurements(
     Returns
     -------
     dict of str to DataFrame
-        Perturbation to a table of one row per case, as `spinekit.radiomics.stability_table` takes it.
+        Perturbation to a table of one row per case, as `spinekit.radiomics.stability_table` takes it. A case whose
+        region cannot be measured (one slice, too small) is in none of them.
     """
     import pandas as pd
 
@@ -169,13 +170,24 @@ def _simulated(seed: int, *, size: Any, hospital: str, other_protocol: bool, cho
     case = simulate_case(seed, size=size, hospital=hospital)
     roi, seeds = _marked(case)
     ways = perturbed(case.series, roi, seeds=seeds, n_baseline=case.n_baseline, seed=seed)
-    found = measure_case(ways, n_baseline=case.n_baseline, **choices)
-    if other_protocol:
+    found = _measured_or_none(ways, case.n_baseline, choices)
+    if other_protocol and found:
         other = simulate_case(seed, size=size, hospital=OTHER_HOSPITAL[hospital])
         again = iter([Perturbed("reference", _marked(other)[0], other.series)])
-        name = f"protocol: hospital {OTHER_HOSPITAL[hospital]}"
-        found[name] = measure_case(again, n_baseline=other.n_baseline, **choices)["reference"]
+        measured = _measured_or_none(again, other.n_baseline, choices)
+        if measured:
+            found[f"protocol: hospital {OTHER_HOSPITAL[hospital]}"] = measured["reference"]
     return found
+
+
+def _measured_or_none(ways: Iterator[Perturbed], n_baseline: int, choices: Any) -> dict[str, pd.Series]:
+    """Measure a case; nothing if its own region cannot be measured, so that one lesion does not stop the others."""
+    try:
+        return measure_case(ways, n_baseline=n_baseline, **choices)
+    except InputRefusedError as refused:
+        if not refused.code.startswith("roi-"):
+            raise
+        return {}
 
 
 def _marked(case: SimulatedCase) -> tuple[Roi, list[tuple[int, int, int]]]:

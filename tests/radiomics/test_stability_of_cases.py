@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,8 @@ from spinekit.segmentation.agreement import dice
 from spinekit.settings import Growing
 from spinekit.study.stability import StabilityPlan, run_stability
 from spinekit.workflow import simulated_measurements
-from spinekit.workflow.perturbing import noise_of, perturbed
+from spinekit.workflow.perturbing import Perturbed, noise_of, perturbed
+from spinekit.workflow.stability import _measured_or_none
 
 QUICK = {"discretisation": {"bin_count": 16}, "families": ("shape", "firstorder"), "images": ("phase_peak",)}
 
@@ -117,3 +119,20 @@ def test_simulated_patients_are_scanned_by_both_hospitals():
     assert {parts_of(c)[0] for c in tables["reference"].columns} == {"", "phase_peak"}
     assert (tables["noise: twice the variance"].filter(regex="firstorder_Mean$") !=
             tables["reference"].filter(regex="firstorder_Mean$")).all(axis=None)  # fmt: skip
+
+
+def test_a_lesion_that_cannot_be_measured_does_not_stop_the_others(monkeypatch):
+    def measured(seed, **_):
+        return {} if seed == 1 else {"reference": pd.Series({"original_shape_Flatness": float(seed)})}
+
+    monkeypatch.setattr("spinekit.workflow.stability._simulated", measured)
+    tables = simulated_measurements(3, first_seed=0)
+    assert tables["reference"].index.tolist() == ["simulated-0", "simulated-2"]
+
+
+def test_a_flat_region_gives_no_measurement(case):
+    flat = np.zeros_like(case.lesion.mask)
+    z = int(np.argmax(case.lesion.mask.sum(axis=(1, 2))))
+    flat[z] = case.lesion.mask[z]
+    ways = iter([Perturbed("reference", replace(case.lesion, mask=flat), case.series)])
+    assert _measured_or_none(ways, case.n_baseline, QUICK) == {}
