@@ -177,6 +177,8 @@ def _in_words(roi: Roi) -> str:
     if record.get("route") == "outline":
         return f"{words}, from the outline on the T2"
     if record.get("tolerance") is None:
-        return f"{words}, from {record.get('method', 'a file')}"
+        grown = {"curve": "by the whole curve", "confidence": "by its enhancement", "threshold": "by its enhancement"}
+        method = record.get("method", "a file")
+        return f"{words}, {grown.get(method, f'from {method}')}"
     found = ", found at the sharpest border" if record.get("tolerance_chosen_by") == "sharpest border" else ""
     return f"{words} · tolerance {record['tolerance']:.2f}{found}"

@@ -77,7 +77,7 @@ function toolBar(bench, first) {
               for (let r = 0; r < pane.size[0]; r++)
                 if ([r, a, s].every((x, n) => Math.abs(x - middle[n]) <= reach[n])) flats.push(pane.flat([r, a, s]));
         const found = pane.frames[frame] ? pane.spread(frame, flats) : null;
-        if (found) [low, high] = [Math.min(low, found[0]), found[1] + 0.35 * (found[1] - Math.min(low, found[0]))];
+        if (found) [low, high] = [Math.min(low, found[0]), low + 2.2 * (found[1] - low)];
       }
       pane.setWindow(frame, low, high);
     }

@@ -89,11 +89,7 @@ class Bench {
     this.cross = first.mm(applied(inverse(first.to_ijk), first.begin_ijk));
     this.panes = pictures.flatMap((picture) => picture.planes.map((plane) => new Pane(this, picture, plane)));
     this.active = this.panes[0];
-    this.field = element(
-      "div",
-      { class: `sk-field sk-panes-${this.panes.length}` },
-      ...this.panes.map((pane) => pane.box),
-    );
+    this.field = this.arranged(first);
     for (const pane of this.panes) {
       listenToMouse(this, pane);
       pane.wider.addEventListener("click", () => this.showAlone(this.alone === pane ? null : pane));
@@ -113,12 +109,25 @@ class Bench {
     this.invalidate();
   }
 
+  // Two rows, each as high as its pictures need: the slice as acquired and the other image, below the cuts across it.
+  arranged(first) {
+    const above = this.panes.filter((pane, n) => n === 0 || pane.picture !== first);
+    const below = this.panes.filter((pane) => !above.includes(pane));
+    const high = (panes, most) => Math.max(0.42, Math.min(most, ...[Math.max(...panes.map((pane) => pane.aspect))]));
+    const rows = [high(above, above.length > 1 ? 1.1 : 1.4), ...(below.length ? [high(below, 1.1)] : [])];
+    const field = element("div", { class: `sk-field sk-panes-${this.panes.length}` });
+    field.append(...[...above, ...below].map((pane) => pane.box));
+    field.style.gridTemplateRows = rows.map((row) => `${row}fr`).join(" ");
+    field.style.aspectRatio = `2 / ${rows.reduce((sum, row) => sum + row, 0)}`;
+    return field;
+  }
+
   showPanel() {
     const said = this.store.panel;
     if (!this.panel || this.panel.kind !== said.kind) {
       this.panel = PANELS[said.kind](this);
       this.side.replaceChildren(this.panel.view);
-      this.foot.replaceChildren(this.panel.keys);
+      this.foot.replaceChildren(this.panel.curve, this.panel.keys);
       this.bar.offer(said.tools);
       this.choose(said.tools.includes(said.first_tool) ? said.first_tool : said.tools[0]);
     }

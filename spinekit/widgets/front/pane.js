@@ -38,6 +38,11 @@ class Pane {
     Object.assign(this, { pixels: null, tint: null, path: null });
   }
 
+  get aspect() {
+    const { u, v } = PLANES[this.plane];
+    return (this.nv * this.picture.spacing[v]) / (this.nu * this.picture.spacing[u]);
+  }
+
   // Where the slice lies on the canvas, CSS pixels: [left, top, width, height].
   place() {
     const { u, v } = PLANES[this.plane],
@@ -239,7 +244,7 @@ class Pane {
     this.say(letters[3], w / 2, h - 6, "center", "bold 13px", "#ffe08a");
     const [low, high] = this.picture.window(frame),
       [short] = [(x) => Number(x.toPrecision(3)).toString()];
-    this.say(this.hover ?? `window ${short(low)} – ${short(high)}`, 8, h - 8, "left");
+    this.say(this.hover ?? `${w > 340 ? "window " : ""}${short(low)} – ${short(high)}`, 8, h - 8, "left");
     const each = width / (this.nu * this.picture.spacing[u]),
       bar = BARS_MM.find((mm) => mm * each < 0.28 * w) ?? 1;
     const right = w - 10;

@@ -2,19 +2,19 @@
 
 function lookPanel(bench) {
   const top = head(bench),
-    { curve, view } = curveBlock();
+    curve = curveBlock();
   return {
     kind: "look",
     curve,
     keys: keyed([["drag"], "crosshair"], ...SHORTCUTS.slice(0, 7)),
-    view: element("div", {}, top.view, view),
+    view: top.view,
     show: (said) => top.show(said),
   };
 }
 
 function markPanel(bench) {
   const top = head(bench),
-    { curve, view: curveView } = curveBlock(),
+    curve = curveBlock(),
     clear = pressable("Clear", "remove every seed and outline", () => bench.act("clear"));
   const undo = undoing(bench, [clear]),
     table = element("table", { class: "sk-seeds" }),
@@ -120,7 +120,6 @@ function markPanel(bench) {
     {},
     top.view,
     undo.view,
-    curveView,
     block("Seeds", none, table),
     growing,
     route.view,
@@ -183,7 +182,7 @@ function outlineBlock(bench) {
 
 function reviewPanel(bench) {
   const top = head(bench),
-    { curve, view: curveView } = curveBlock(),
+    curve = curveBlock(),
     undo = undoing(bench);
   const mm = slider(
       "By",
@@ -256,7 +255,6 @@ function reviewPanel(bench) {
       element("div", { class: "sk-row" }, reader, reason),
       element("div", { class: "sk-row" }, accept, reject),
     ),
-    curveView,
     history,
   );
   return { kind: "review", curve, keys, view, show, enter: judge("accept"), brushed: () => brush.show(bench.brush_mm) };
