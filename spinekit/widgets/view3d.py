@@ -2,14 +2,14 @@
 
 After ``itkwidgets.view()`` the kernel waits with every further cell until a browser has drawn the picture. In a batch
 run, without WebGL, or where the viewer's files are absent that would be for ever. So the browser is asked first: a
-small widget reports what it finds, and only its answer calls itkwidgets. Where nothing answers nothing is called.
+small widget reports what it finds, and only its answer calls itkwidgets. Where nothing answers nothing is called. And
+since no cell of ours asks the viewer anything, the next cells run without waiting for it.
 """
 
 from __future__ import annotations
 
 import html
 import os
-import threading
 from typing import Any
 
 import anywidget
@@ -24,11 +24,15 @@ from spinekit.widgets.viewer import unattended
 
 __all__ = ["View3D", "view_3d"]
 
-WAIT_S = 60.0  # after which the notebook goes on, whatever has become of the viewer
 HEIGHT = "460px"
 BACKGROUND = (0.15, 0.16, 0.18, 1.0)  # dark enough for faint anatomy, light enough for the viewer's black menu
 LABEL_SHARE = 0.9  # of the region's colour over the image
 EDGES = 0.15  # how far tissue without edges is made transparent: at more the region is hard to see
+SOFTWARE_VOXELS = 60_000  # where the processor draws; JupyterLab stands still while a frame is drawn
+SLOW = (
+    "This browser draws 3-D with the processor, not with a graphics card: the view is coarse, and turning it is slow. "
+    "The figure below shows the region from three sides."
+)
 ASK = """
 const pause = ms => new Promise(done => setTimeout(done, ms));
 async function render({ model, el }) {
@@ -36,12 +40,15 @@ async function render({ model, el }) {
   const canvas = document.createElement('canvas');
   const context = canvas.getContext('webgl2');
   const webgl = context !== null;
+  const told = context?.getExtension('WEBGL_debug_renderer_info');
+  const renderer = told ? context.getParameter(told.UNMASKED_RENDERER_WEBGL) : '';
+  const software = /swiftshader|llvmpipe|software|basic render/i.test(renderer);
   context?.getExtension('WEBGL_lose_context')?.loseContext();
   const offline = window.spinekitOffline !== undefined;
   for (let n = 0; n < 100 && offline && webgl && typeof window.connectPlugin !== 'function'; n++) await pause(200);
   const imjoy = typeof window.connectPlugin === 'function';
   window.spinekitPage ??= String(Math.random());
-  model.send({ webgl, offline, imjoy, page: window.spinekitPage });
+  model.send({ webgl, software, offline, imjoy, page: window.spinekitPage });
 }
 export default { render };
 """
@@ -76,7 +83,7 @@ def view_3d(image: Volume, roi: Roi | None = None, *, simulated: bool = False) -
         from spinekit.plotting import region_within_image
 
         return region_within_image(image, roi, simulated=simulated)
-    return View3D(scene_of(image, roi), simulated=simulated)
+    return View3D(image, roi, simulated=simulated)
 
 
 class View3D(w.VBox):
@@ -90,17 +97,20 @@ class View3D(w.VBox):
         What opening it raised.
     """
 
-    def __init__(self, scene: Scene, *, simulated: bool = False) -> None:
-        self.scene = scene
+    def __init__(self, image: Volume, roi: Roi | None = None, *, simulated: bool = False) -> None:
+        self.scene = scene_of(image, roi)
+        self._coarse = lambda: scene_of(image, roi, most_voxels=SOFTWARE_VOXELS)
         self.viewer: Any = None
         self.failure: Exception | None = None
         self._page: str | None = None
         self._stamp = '<b style="color:#b00020">SIMULATED CASE, no patient.</b> ' if simulated else ""
         self.status = w.HTML(f"{self._stamp}Waiting for the browser to open the 3-D view.")
         self.place = w.Output()
+        self.button = w.Button(description="open the 3-D view", icon="cube", layout={"display": "none"})
+        self.button.on_click(lambda _: self._opened())
         question = _Question()
         question.on_msg(self._answered)
-        super().__init__([self.status, question, self.place])
+        super().__init__([self.status, self.button, question, self.place])
 
     def _answered(self, _: Any, answer: dict[str, Any], __: Any) -> None:
         if answer["page"] == self._page:
@@ -110,6 +120,15 @@ class View3D(w.VBox):
         if lacks:
             self.status.value = f'{self._stamp}<span style="color:#b00020">{lacks}</span>'
             return
+        if answer.get("software"):
+            self.scene = self._coarse()
+            self.button.layout.display = ""
+            self.status.value = f"{self._stamp}{SLOW}"
+            return
+        self._opened()
+
+    def _opened(self) -> None:
+        self.button.layout.display = "none"
         try:
             self._open()
         except Exception as reason:  # the reader is told, and the notebook goes on
@@ -129,9 +148,7 @@ class View3D(w.VBox):
         with self.place:
             self.place.outputs = ()
             self.viewer = view(**_arguments(self.scene))
-        release = threading.Timer(WAIT_S, _let_cells_run, args=(self.viewer,))
-        release.daemon = True
-        release.start()
+        _let_cells_run(self.viewer)
 
 
 def _what_is_lacking(answer: dict[str, Any]) -> str:
@@ -197,9 +214,8 @@ def _ngff(values: Any, like: Volume) -> Any:
 
 
 def _let_cells_run(viewer: Any) -> None:
-    """Let waiting cells run if the viewer has not been drawn by now, as when its page was closed meanwhile."""
+    """Let the next cells run at once: none of ours asks the viewer anything, and a page may be closed meanwhile."""
     from itkwidgets import viewer as module
 
-    watcher = module._cell_watcher  # itkwidgets offers no other way to give up waiting
-    if watcher is not None and not watcher.viewer_ready(viewer.name):
-        watcher.update_viewer_status(viewer.name, True)
+    if module._cell_watcher is not None:  # itkwidgets offers no other way not to wait
+        module._cell_watcher.update_viewer_status(viewer.name, True)

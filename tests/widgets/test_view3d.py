@@ -135,6 +135,21 @@ def test_absent_files_are_laid_down_or_the_command_is_named(monkeypatch, writabl
     assert ("python -m spinekit.labextension" in told) is not writable
 
 
+def test_where_the_processor_draws_nothing_is_opened_before_the_reader_asks(monkeypatch):
+    grid = GRIDS["axial"]
+    shown = view3d.view_3d(Volume(np.zeros(grid.shape_zyx), grid))
+    opened = []
+    monkeypatch.setattr(shown, "_open", lambda: opened.append(shown.scene.image.values.size))
+
+    shown._answered(None, {"webgl": True, "software": True, "offline": True, "imjoy": True, "page": "1"}, [])
+    assert opened == []
+    assert "slow" in shown.status.value
+    shown.button.click()
+
+    assert opened == [pytest.approx(60_000, rel=0.5)]
+    assert shown.button.layout.display == "none"
+
+
 def test_a_failure_of_the_viewer_is_shown_and_kept(monkeypatch):
     grid = GRIDS["axial"]
     shown = view3d.view_3d(Volume(np.zeros(grid.shape_zyx), grid))
