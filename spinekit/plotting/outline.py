@@ -46,7 +46,7 @@ def outline_panels(
     enhancement = enhancement_image(series.signal, n_baseline)
     picture = view.pixels(enhancement, index)
     wide = crop_around(view.pixels(steps.expanded.mask, index), view)
-    limits = 0.0, window_of(enhancement[steps.expanded.mask])[1]
+    limits = 0.0, 1.4 * window_of(enhancement[steps.roi.mask])[1]  # of the region: vessels may be far brighter
 
     def panel(axes: Any, title: str, *masks: Any) -> None:
         draw_slice(axes, picture[wide], view, limits=limits, title=title)
@@ -54,7 +54,7 @@ def outline_panels(
             draw_outline(axes, view.pixels(mask, index)[wide], view)
 
     whole = rows[0, 1]
-    draw_slice(whole, picture, view, limits=window_of(enhancement), title="B  carried to the series")
+    draw_slice(whole, picture, view, limits=limits, title="B  carried to the series")
     draw_outline(whole, view.pixels(steps.carried.mask, index), view)
     panel(rows[0, 2], "C  initial region", steps.carried.mask)
     panel(rows[0, 3], f"D  {steps.expanded.name}", steps.expanded.mask)
