@@ -31,12 +31,18 @@ def by_image(
         own = np.min([np.abs(image - image[s.zyx]) for s in front], axis=0)
         allowed &= np.abs(image - image[seed.zyx]) > own
     masked = np.where(allowed, image, np.nan)
-    mask = keep_components_of(grow(masked, geometry, front, used) & allowed, points)
-    more = keep_components_of(grow(masked, geometry, front, used * JUMP_STEP) & allowed, points)
+    mask, more = (_with_seeds(grow(masked, geometry, front, t) & allowed, points) for t in (used, used * JUMP_STEP))
     jump = float(more.sum() / max(mask.sum(), 1))
     volume_ml = mask.sum() * geometry.voxel_volume_mm3 / 1000
     capped = bool(volume_ml > limits.max_volume_ml)
     return Grown(mask, float(used), capped, jump, _contrast(image, mask), {})
+
+
+def _with_seeds(found: Any, points: list[Any]) -> Any:
+    """Return the parts that hold a seed; an interval that adapts may have left a seed itself outside."""
+    for point in points:
+        found[point] = True
+    return keep_components_of(found, points)
 
 
 def _contrast(image: Any, mask: Any) -> float:

@@ -35,10 +35,14 @@ def threshold_mask(image: Any, geometry: Geometry, seeds: list[Seed], tolerance:
     import SimpleITK as sitk
 
     levels = [float(np.median(_around(image, geometry, seed))) for seed in seeds]
+    own = [float(image[seed.zyx]) for seed in seeds]  # a noisy seed may lie outside its surroundings' interval
     half = tolerance * max(abs(level) for level in levels)
     finite = np.nan_to_num(image, nan=-np.inf, posinf=-np.inf).astype(np.float32)
     grown = sitk.ConnectedThreshold(
-        to_sitk(finite, geometry), [seed.ijk for seed in seeds], lower=min(levels) - half, upper=max(levels) + half
+        to_sitk(finite, geometry),
+        [seed.ijk for seed in seeds],
+        lower=min(min(levels) - half, *own),
+        upper=max(max(levels) + half, *own),
     )
     return from_sitk(grown)[0] > 0
 

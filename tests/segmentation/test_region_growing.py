@@ -199,6 +199,15 @@ def test_what_cannot_be_grown_is_refused_with_a_code(plain, options, code):
     assert refused.value.code == code
 
 
+@pytest.mark.parametrize("method", ["confidence", "threshold"])
+def test_a_seed_brighter_than_what_is_around_it_still_grows(plain, method):
+    signal = plain[0].signal.copy()
+    signal[2:, 10, 20, 20] += 400
+    series = DynamicSeries(signal, TIMES_S, plain[0].geometry, "times_s given")
+
+    assert grow_region(series, [(20, 20, 10)], method=method).mask[10, 20, 20]
+
+
 def test_a_slab_of_two_slices_is_refused():
     with pytest.raises(InputRefusedError) as refused:
         grow_region(Volume(np.ones((2, 9, 9), np.float32), Geometry((9, 9, 2), (1, 1, 1))), [(4, 4, 1)])
