@@ -203,7 +203,8 @@ def _plain(crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def _mean_in(features: Tensor, region: Tensor) -> Tensor:
     """Return the mean of features (N, C, z, y, x) over a region (N, 1, Z, Y, X), shape (N, C)."""
-    weight = functional.adaptive_avg_pool3d(region, tuple(features.shape[2:]))  # (N, 1, z, y, x)
+    z, y, x = features.shape[2:]
+    weight = functional.adaptive_avg_pool3d(region, (z, y, x))  # (N, 1, z, y, x)
     return (features * weight).sum(dim=(2, 3, 4)) / weight.sum(dim=(2, 3, 4)).clamp_min(1e-4)
 
 
