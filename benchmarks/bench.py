@@ -108,7 +108,7 @@ def opened(lab: Any, cell: str, selector: str) -> tuple[Any, dict[str, float]]:
     bench.run(0, 0)
     before = dict(moved)
     bench.run(1, 1)
-    bench.until("len(shown) >= 2" if cell is OURS else "len(shown) >= 1", within_s=90)
+    bench.until("len(shown) >= 2" if cell is OURS else "len(shown) >= 1", within_s=240)
     bench.page.wait_for_timeout(6000)  # what is sent in the background
     first = bench.value("shown[1] - began if len(shown) > 1 else shown[0] - began")
     bench.page.locator(selector).first.scroll_into_view_if_needed()
@@ -193,7 +193,12 @@ def main() -> int:
         try:
             with fixtures.browser_with(driver, fixtures.WEBGL) as browser:
                 lab = fixtures.Lab(server, browser)
-                bench, baseline = ours(lab, clicks), bare(lab, clicks)
+                bench = ours(lab, clicks)
+                try:
+                    baseline = bare(lab, clicks)
+                except AssertionError as reason:  # a machine too busy for it: the bench's own figures still stand
+                    print(f"The bare viewer showed no picture in time, so there is no ratio. {reason}")
+                    baseline = {}
         finally:
             server.stop()
     print(f"series (10, 24, 256, 256), {clicks} clicks, software rendering\n")
