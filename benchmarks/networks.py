@@ -4,7 +4,7 @@ Baselines, measured in the same run on the same input: DynUNet, its filters chos
 MONAI's UNet beside it. Then the whole of `sk.segment` on a series of (10, 24, 320, 320), goal 5 s on two cores. With
 --examples the two networks are trained for the same CPU seconds on the same batches and judged on the same cases.
 
-Run: python benchmarks/networks.py [--threads 2] [--examples OUT/examples --seconds 120]
+Run: python benchmarks/networks.py [--threads 2] [--bf16] [--examples OUT/examples --seconds 120]
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from spinekit.models.examples import CHANNELS, open_example
 from spinekit.models.segmentation_task import SegmentationTask, Teaching
 from spinekit.models.segmenting import segment
 from spinekit.models.training import Plan, learning_rate_at
-from spinekit.models.unet import UNet, UNetConfig
+from spinekit.models.unet import UNet, UNetConfig, fused
 
 INPUT = (1, 12, 32, 160, 160)
 REPEATS = 5
@@ -73,12 +73,12 @@ def forward(net: nn.Module, x: torch.Tensor, *, bf16: bool = False) -> Callable[
     return call
 
 
-def speed() -> None:
+def speed(*, bf16: bool) -> None:
     x = torch.randn(INPUT)
-    ours = UNet(UNetConfig(INPUT[1])).eval()
+    ours = fused(UNet(UNetConfig(INPUT[1])))
     theirs = dynunet(INPUT[1], n_parameters(ours)).eval()
     plain = MonaiUNet(3, INPUT[1], 1, channels=(16, 32, 64, 96), strides=(2, 2, 2)).eval()
-    times = fastest(forward(ours, x), forward(theirs, x), forward(plain, x), forward(ours, x, bf16=True))
+    times = fastest(forward(ours, x), forward(theirs, x), forward(plain, x))
     print(f"input {INPUT}, {torch.get_num_threads()} threads")
     for name, net, seconds in zip(
         ("spinekit U-Net", "DynUNet", "MONAI UNet"), (ours, theirs, plain), times, strict=False
@@ -86,7 +86,9 @@ def speed() -> None:
         print(
             f"{name}: {n_parameters(net) / 1e6:.2f} M parameters, {seconds:.2f} s, {seconds / times[1]:.2f} of DynUNet"
         )
-    print(f"spinekit U-Net in bf16: {times[3] / times[0]:.2f} of float32 on this processor")
+    if bf16:  # very slow on a processor without a bfloat16 unit
+        (half,) = fastest(forward(ours, x, bf16=True))
+        print(f"spinekit U-Net in bf16: {half / times[0]:.2f} of float32 on this processor")
 
 
 def whole_series() -> None:
@@ -137,10 +139,14 @@ def main() -> None:
     options.add_argument("--threads", type=int, default=os.cpu_count())
     options.add_argument("--examples", type=Path)
     options.add_argument("--seconds", type=float, default=120.0)
+    options.add_argument("--bf16", action="store_true")
+    options.add_argument("--repeats", type=int, default=5)
     chosen = options.parse_args()
+    global REPEATS
+    REPEATS = chosen.repeats
     torch.set_num_threads(chosen.threads)
     torch.manual_seed(0)
-    speed()
+    speed(bf16=chosen.bf16)
     whole_series()
     if chosen.examples:
         learning(chosen.examples, chosen.seconds)

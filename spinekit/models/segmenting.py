@@ -110,10 +110,12 @@ def segment(
 
 @lru_cache(maxsize=2)
 def _opened(path: str, stamp: tuple[int, int]) -> tuple[Any, dict[str, Any]]:
-    from spinekit.models.unet import build_unet
+    from spinekit.models.unet import build_unet, fused
 
     card = read_card(path, kind=KIND)
-    return fill_network(build_unet(card["config"]), path), card
+    net = build_unet(card["config"])
+    fill_network(net, path)
+    return fused(net), card
 
 
 def _fitting(seen: NetworkInput, click: tuple[int, int, int] | None) -> str:

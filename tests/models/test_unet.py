@@ -7,7 +7,7 @@ import torch
 
 from spinekit.errors import InputRefusedError
 from spinekit.models.blocks import AttentionGate, InceptionResidualBlock, PlainBlock, ResidualBlock
-from spinekit.models.unet import BLOCKS, UNet, UNetConfig, build_unet
+from spinekit.models.unet import BLOCKS, UNet, UNetConfig, build_unet, fused
 
 SMALL = {"channels": 3, "widths": (4, 8, 8)}
 
@@ -126,3 +126,14 @@ def test_the_card_builds_the_same_network():
 
     assert again.config == net.config
     assert [p.shape for p in again.parameters()] == [p.shape for p in net.parameters()]
+
+
+def test_normalisation_drawn_into_the_convolutions_gives_the_same_answer():
+    net = net_of(attention=True)
+    for part in net.modules():
+        if isinstance(part, torch.nn.BatchNorm3d):
+            torch.nn.init.uniform_(part.running_mean, -1, 1)
+            torch.nn.init.uniform_(part.running_var, 0.5, 2.0)
+    x = torch.randn(1, 3, 4, 16, 16, generator=torch.Generator().manual_seed(1))
+
+    torch.testing.assert_close(fused(net)(x), net(x), rtol=1e-4, atol=1e-4)
