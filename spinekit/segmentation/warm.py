@@ -6,7 +6,9 @@ __all__ = ["compile_kernels"]
 
 
 def compile_kernels() -> None:
-    """Compile, or load from the cache, the flood; its types are fixed, so importing does it."""
-    from spinekit.segmentation import flood
+    """Compile, or load from the cache, flood, distances and mixtures; their types are fixed, so importing does it."""
+    from spinekit.segmentation import flood, mixtures, nearness
 
     assert flood.flood.signatures
+    assert mixtures.log_odds
+    assert nearness.spread.signatures
