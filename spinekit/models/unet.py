@@ -157,7 +157,7 @@ def fused(net: UNet) -> UNet:
     ready = copy.deepcopy(net).eval()
     for part in ready.modules():
         if isinstance(part, ConvNorm):
-            part[0], part[1] = fuse_conv_bn_eval(part[0], part[1]), nn.Identity()  # type: ignore[type-var]
+            part[0], part[1] = fuse_conv_bn_eval(part[0], part[1]), nn.Identity()  # type: ignore[type-var, arg-type]
     return ready
 
 
