@@ -32,6 +32,8 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(READY)
+	@echo "A small form of the study on simulated cases, then one case to its report."
+	@$(BIN)/spinekit study --form small --no-networks --out $(OUT)-study
 	@$(BIN)/spinekit demo --out $(OUT)
 
 lab: $(READY)

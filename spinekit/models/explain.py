@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spinekit.models.inception_resnet_use import Classifier, one_thread
+from spinekit.models.inception_resnet_use import Classifier
+from spinekit.models.threads import fixed_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +27,7 @@ def logit_of(classifier: Classifier, stack: NDArray[np.float32]) -> NDArray[np.f
     import torch
 
     parts = [np.ascontiguousarray(stack[i : i + BATCH]) for i in range(0, len(stack), BATCH)]
-    with one_thread(), torch.inference_mode():
+    with fixed_threads(1), torch.inference_mode():
         return np.concatenate([classifier.net(torch.from_numpy(p)).logit.numpy().astype(np.float64) for p in parts])
 
 
@@ -55,7 +56,7 @@ def grad_cam(classifier: Classifier, crop: LesionCrop, *, target: int) -> NDArra
     from torch.nn import functional
 
     crops = torch.from_numpy(np.ascontiguousarray(crop.channels[None]))
-    with one_thread(), torch.enable_grad():
+    with fixed_threads(1), torch.enable_grad():
         features, logit = classifier.net.last_features(crops.requires_grad_(True))
         (gradient,) = torch.autograd.grad(logit.sum() * (1.0 if target == 1 else -1.0), features)
     weight = gradient.mean(dim=(2, 3, 4), keepdim=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spinekit.models.checkpoints import fill_network, read_card, shipped
+from spinekit.models.threads import fixed_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spinekit.models.crop import LesionCrop
     from spinekit.models.inception_resnet import InceptionResNet
 
-__all__ = ["KIND", "Classifier", "Views", "ask", "one_thread", "open_classifier", "views_of"]
+__all__ = ["KIND", "Classifier", "Views", "ask", "open_classifier", "views_of"]
 
 KIND = "inception_resnet"
 
@@ -96,24 +96,11 @@ def region_variants(region: NDArray[np.float32]) -> tuple[NDArray[np.float32], .
     return region, np.clip((soft - 0.55 * peak) / (0.3 * peak), 0, 1), np.clip((soft - 0.1 * peak) / (0.3 * peak), 0, 1)
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch work on one thread, so that sums are taken in the same order whatever machine it is."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def ask(classifier: Classifier, crop: LesionCrop) -> Views:
     """Ask a classifier about one crop; the same crop gives the same bits."""
     import torch
 
-    with one_thread(), torch.inference_mode():
+    with fixed_threads(1), torch.inference_mode():
         verdict = classifier.net(torch.from_numpy(np.ascontiguousarray(views_of(crop))))
     logits = verdict.logit.numpy().astype(np.float64)
     return Views(float(logits.mean()), logits, verdict.embedding.numpy().astype(np.float64))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spinekit.models.threads import fixed_threads
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["WINDOW_ZYX", "binary_entropy", "predict_probability"]
 
 WINDOW_ZYX = (32, 160, 160)  # ours: a usual series fits into one window, and one window fits into small memories
+THREADS = 2  # ours: a result must not depend on how many cores a process was given
 MIRRORS = ((), (2,), (0,), (0, 2))  # flips along x and z; y is left, since a patient has a back and a front
 
 
@@ -62,7 +65,7 @@ def predict_probability(
     copies = MIRRORS if mirror else MIRRORS[:1]
     mean: Any = None
     precision = torch.autocast(device.type, torch.bfloat16) if bf16 else nullcontext()
-    with torch.inference_mode(), precision:
+    with torch.inference_mode(), precision, fixed_threads(THREADS):
         for axes in copies:
             dims = [axis + 2 for axis in axes]
             logits = _windows(net, x.flip(dims) if dims else x, window_zyx)

@@ -20,7 +20,8 @@ from spinekit.diagnosis.unlike import fit_familiar
 from spinekit.errors import InputRefusedError
 from spinekit.evaluation import bootstrap_interval, calibration, delong_auc
 from spinekit.models.checkpoints import read_card, save_network
-from spinekit.models.inception_resnet_use import KIND, Classifier, ask, one_thread, open_classifier
+from spinekit.models.inception_resnet_use import KIND, Classifier, ask, open_classifier
+from spinekit.models.threads import fixed_threads
 from spinekit.provenance import hash_json, write_json
 from spinekit.study.case_work import case_key
 from spinekit.study.diagnosis_lesions import LabelledLesion, drawn_lesion, hospital_lesion, lesion_of_row, lesions
@@ -174,7 +175,7 @@ def train_diagnosis(
     config = InceptionResNetConfig(in_channels=len(sets.training[0].crop.names), width=plan.width)
     task = ClassifierTask(pairs["training"], pairs["validation"], batch_size=plan.batch_size)
     loop = Plan(steps=plan.steps, seed=plan.seed, judge_every=plan.judge_every, average=0.95)
-    with one_thread():
+    with fixed_threads(1):
         trained = train_network(
             lambda: build_inception_resnet(config), task, loop, out=Path(out) / "training", on_step=on_step
         )

@@ -201,7 +201,7 @@ def test_the_roc_of_a_study_is_that_of_its_internal_cases_and_a_click_shows_the_
 
     cases = [StudyCase(f"c{n}", f"p{n}", "AB"[n == 2], n % 2, f"simulated:{n}@48x48x8", 0) for n in range(5)]
     scores = np.array([0.2, 0.7, 0.4, 0.6])
-    study = SimpleNamespace(results={"radiomics": SimpleNamespace(internal=scores)})
+    study = SimpleNamespace(results={"radiomics · logistic regression": SimpleNamespace(internal=scores)})
 
     shown = results.study_roc(study, cases)
     shown.show_case("c3")

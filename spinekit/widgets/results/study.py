@@ -17,7 +17,7 @@ __all__ = ["study_roc"]
 
 
 def study_roc(
-    study: StudyRun, cases: Sequence[StudyCase], *, arm: str = "radiomics", external: str = "", twin: bool = False
+    study: StudyRun, cases: Sequence[StudyCase], *, arm: str = "", external: str = "", twin: bool = False
 ) -> Any:
     """Show the ROC of an arm on the internal cases, each predicted by a model that had not seen its patient.
 
@@ -27,7 +27,7 @@ def study_roc(
     cases : sequence of StudyCase
         The table it was run on.
     arm : str
-        Name of an arm in ``study.results``.
+        Name of an arm in ``study.results``; the study's reference arm if not given.
     external : str
         Centre that was kept aside; found by the number of predictions if not given.
     twin : bool
@@ -42,8 +42,10 @@ def study_roc(
     InputRefusedError
         ``choice-unknown`` for an arm that was not run; ``shape-mismatch`` if cases and predictions do not fit.
     """
+    from spinekit.study.arms import REFERENCE
     from spinekit.study.table import CLASSES
 
+    arm = arm or REFERENCE
     if arm not in study.results:
         raise InputRefusedError(
             "choice-unknown",
