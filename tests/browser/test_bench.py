@@ -176,6 +176,9 @@ def test_a_lesion_is_marked_by_mouse_and_keyboard_in_notebook_02(lab, case):
     for _ in range(4):
         page.keyboard.press("PageUp")
     bench.until("selection.growing.tolerance > 0")
+    page.wait_for_timeout(500)  # four steps, each grown anew; the first may be too strict to leave a region
+    settle(bench)
+    bench.until("selection.roi is not None")
     settle(bench)
     assert np.array_equal(shown_mask(bench, "series", case.series.geometry), bench.array("selection.roi.mask"))
     page.locator(".sk-bench").evaluate("e => e.focus()")
