@@ -31,7 +31,7 @@ __all__ = [
 LIBRARIES = (
     "spinekit", "numpy", "scipy", "pandas", "SimpleITK", "pydicom", "nibabel", "highdicom", "numba",
     "pyradiomics", "PyWavelets", "scikit-image", "matplotlib", "papermill", "ipywidgets", "ipyniivue",
-    "itkwidgets", "jupyterlab", "torch",
+    "itkwidgets", "jupyterlab", "torch", "monai", "scikit-learn",
 )  # fmt: skip
 
 
