@@ -77,7 +77,8 @@ def run_stability(
     """Measure, judge and write ``stability.csv``, ``stability_by_kind.csv``, ``survival.csv``, ``stability.png``.
 
     ``measurements.csv`` keeps every number (perturbation, case, features), so that a pipeline can fit the filter in
-    its folds; ``stability.json`` the choices and versions.
+    its folds; ``stability.json`` the choices and versions. Simulated cases are kept in ``cases`` as they are
+    measured, so that a run that was stopped goes on with the case it was at.
 
     Raises
     ------
@@ -86,10 +87,10 @@ def run_stability(
     """
     from spinekit.radiomics import PUBLISHED_SHARE, stability_by_kind, stability_table, survival
 
-    measurements = _measured(plan, on_case)
-    table, by_kind = stability_table(measurements), stability_by_kind(measurements)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
+    measurements = _measured(plan, folder / "cases", on_case)
+    table, by_kind = stability_table(measurements), stability_by_kind(measurements)
     result = StabilityResult(table, by_kind, survival(by_kind), measurements, folder, plan.simulated)
     for name, content in (("stability", table), ("stability_by_kind", by_kind), ("survival", result.shares)):
         with write_beside(folder / f"{name}.csv") as path:
@@ -112,14 +113,14 @@ def run_stability(
     return result
 
 
-def _measured(plan: StabilityPlan, on_case: Callable[[int, int], Any] | None) -> dict[str, pd.DataFrame]:
+def _measured(plan: StabilityPlan, keep: Path, on_case: Callable[[int, int], Any] | None) -> dict[str, pd.DataFrame]:
     from spinekit import workflow
 
     if plan.simulated:
         filters: dict[str, Any] = {"log_sigma_mm": LOG_SIGMA_MM, "wavelet": WAVELET} if plan.filters else {}
         return workflow.simulated_measurements(
             plan.n_simulated, first_seed=plan.first_seed, size=plan.size, processes=plan.workers, progress=on_case,
-            discretisation={"bin_count": plan.bin_count}, resample_mm=plan.resample_mm or None, **filters,
+            keep=keep, discretisation={"bin_count": plan.bin_count}, resample_mm=plan.resample_mm or None, **filters,
         )  # fmt: skip
     if len(plan.cases) < FEWEST_CASES:
         raise InputRefusedError(

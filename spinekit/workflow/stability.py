@@ -5,14 +5,19 @@ A simulated patient is also scanned again under another hospital's protocol.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from spinekit.case import DynamicSeries, Roi, Volume
 from spinekit.errors import InputRefusedError
+from spinekit.provenance import hash_json, library_versions, write_json
 from spinekit.segmentation import grow_region
 from spinekit.segmentation.agreement import dice
 from spinekit.settings import Kinetics
@@ -115,6 +120,7 @@ def simulated_measurements(
     other_protocol: bool = True,
     processes: int = 1,
     progress: Any = None,
+    keep: Path | None = None,
     **choices: Any,
 ) -> dict[str, pd.DataFrame]:
     """Simulate cases and measure each under every perturbation, another hospital's protocol among them.
@@ -133,6 +139,9 @@ def simulated_measurements(
         Worker processes.
     progress : callable, optional
         Called with the number of the case and `n_cases` when it is done.
+    keep : Path, optional
+        A folder in which each case is kept as soon as it is measured; another call with the same choices and
+        versions takes it from there.
     **choices
         Of `spinekit.extract_features`, and ``images``.
 
@@ -144,7 +153,8 @@ def simulated_measurements(
     """
     import pandas as pd
 
-    work = partial(_simulated, size=size, hospital=hospital, other_protocol=other_protocol, choices=choices)
+    asked = {"size": size, "hospital": hospital, "other_protocol": other_protocol, "choices": choices}
+    work = partial(_kept, keep=keep, **asked)
     seeds = range(first_seed, first_seed + n_cases)
     found: list[dict[str, pd.Series]] = []
     if processes > 1 and n_cases > 1:
@@ -162,6 +172,20 @@ def simulated_measurements(
         name: pd.DataFrame({case: rows[name] for case, rows in zip(cases, found, strict=True) if name in rows}).T
         for name in names
     }
+
+
+def _kept(seed: int, *, keep: Path | None, **asked: Any) -> dict[str, pd.Series]:
+    """Measure a simulated case, or take it from the folder where an earlier call has left it."""
+    if keep is None:
+        return _simulated(seed, **asked)
+    import pandas as pd
+
+    path, key = keep / f"simulated-{seed}.json", hash_json({"asked": repr(asked), "versions": library_versions()})
+    record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if record.get("key") != key:
+        write_json(path, {"key": key, "measured": {name: dict(row) for name, row in _simulated(seed, **asked).items()}})
+        record = json.loads(path.read_text(encoding="utf-8"))  # both ways give the same bits
+    return {name: pd.Series(row, dtype=np.float64) for name, row in record["measured"].items()}
 
 
 def _simulated(seed: int, *, size: Any, hospital: str, other_protocol: bool, choices: Any) -> dict[str, pd.Series]:

@@ -84,7 +84,7 @@ def test_the_command_writes_tables_a_figure_and_what_they_rest_on(tmp_path, monk
     names = ["original_shape_MeshVolume", "phase_peak_original_glcm_Id", "phase_peak_original_ngtdm_Busyness"]
     truth = rng.normal(size=(5, 3))
 
-    def measured(n, *, progress=None, **choices):
+    def measured(n, *, progress=None, keep=None, **choices):
         assert choices["wavelet"] == "coif1"
         tables = {}
         for name, noise in (("reference", 0.0), ("seed: 1", 0.1), ("protocol: hospital B", 0.4)):
@@ -128,6 +128,22 @@ def test_a_lesion_that_cannot_be_measured_does_not_stop_the_others(monkeypatch):
     monkeypatch.setattr("spinekit.workflow.stability._simulated", measured)
     tables = simulated_measurements(3, first_seed=0)
     assert tables["reference"].index.tolist() == ["simulated-0", "simulated-2"]
+
+
+def test_a_run_that_was_stopped_goes_on_with_the_case_it_was_at(tmp_path, monkeypatch):
+    measured = []
+
+    def one(seed, **_):
+        measured.append(seed)
+        return {"reference": pd.Series({"original_shape_Flatness": seed + 0.1, "original_shape_Elongation": np.nan})}
+
+    monkeypatch.setattr("spinekit.workflow.stability._simulated", one)
+    first = simulated_measurements(2, first_seed=5, keep=tmp_path, **QUICK)["reference"]
+    more = simulated_measurements(3, first_seed=5, keep=tmp_path, **QUICK)["reference"]
+    assert measured == [5, 6, 7]
+    pd.testing.assert_frame_equal(more.iloc[:2], first, check_exact=True)
+    simulated_measurements(1, first_seed=5, keep=tmp_path, **(QUICK | {"families": ("shape",)}))
+    assert measured == [5, 6, 7, 5]
 
 
 def test_a_flat_region_gives_no_measurement(case):
