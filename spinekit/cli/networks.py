@@ -20,9 +20,9 @@ OutFolder = Annotated[Path, typer.Option("--out", help="Folder; the same folder 
 @train.command()
 def cases(
     out: OutFolder,
-    whole: Annotated[int, typer.Option("--whole", min=0, help="Cases that show the whole trunk.")] = 38,
-    near: Annotated[int, typer.Option("--near", min=0, help="Cases that show the surroundings of a lesion.")] = 46,
-    validation: Annotated[int, typer.Option("--validation", min=1, help="Cases to judge with.")] = 6,
+    whole: Annotated[int, typer.Option("--whole", min=0, help="Cases that show the whole trunk.")] = 100,
+    near: Annotated[int, typer.Option("--near", min=0, help="Cases that show the surroundings of a lesion.")] = 100,
+    validation: Annotated[int, typer.Option("--validation", min=1, help="Cases to judge with.")] = 10,
     first_seed: Annotated[int, typer.Option("--first-seed", min=0, help="Seed of the first case.")] = 10000,
     quiet: QuietOption = False,
 ) -> None:
@@ -43,12 +43,12 @@ def segmentation(
         Path, typer.Argument(help="CSV with the columns case, series, lesions, n_baseline; docs/networks.md.")
     ],
     out: OutFolder,
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Batches in all.")] = 1500,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Batches in all.")] = 7000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the weights and of every batch.")] = 5,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Patches per step.")] = 2,
     patch: Annotated[str, typer.Option("--patch", help="Voxels of a patch, z,y,x.")] = "12,48,48",
     learning_rate: Annotated[float, typer.Option("--learning-rate", help="At its highest.")] = 2e-3,
-    judge_every: Annotated[int, typer.Option("--judge-every", min=1, help="Steps between judgements.")] = 400,
+    judge_every: Annotated[int, typer.Option("--judge-every", min=1, help="Steps between judgements.")] = 1000,
     patience: Annotated[int, typer.Option("--patience", min=0, help="Judgements without a gain; 0 goes on.")] = 0,
     block: Annotated[str, typer.Option("--block", help="plain, residual or inception.")] = "inception",
     attention: Annotated[bool, typer.Option("--attention/--no-attention", help="Attention gates.")] = True,

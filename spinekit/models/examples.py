@@ -1,7 +1,7 @@
 """Cases as the U-Net is taught with them: channels, lesions and clicks on the working grid, in files that are mapped.
 
-Three variants of each case are kept: the protocol as it is, one without some of its phases and one with two to four
-of those after contrast, so that the network also meets maps that were computed from few phases.
+Four variants of each case are kept: the protocol as it is, two without some of its phases and one with two to four
+of those after contrast, so that the network also meets maps, and an arrival of the bolus, that come from few phases.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ __all__ = ["CHANNELS", "N_VALUES", "Example", "TaughtCase", "fewer_phases", "ope
 N_VALUES = len(MAPS) + len(PHASE_TIMES_S)  # the first channels; the flags of presence follow, then the click
 CHANNELS = N_VALUES + len(PHASE_TIMES_S) + len(CLICK_CHANNELS)
 SMALLEST_ML = 0.3  # a lesion cut by the slab to less than this gets no click
-CLICKS_EACH = 3  # one in each variant
+SHORTER = (False, False, True)  # whether a variant has few phases; the first variant has them all
+CLICKS_EACH = 1 + len(SHORTER)  # one in each variant
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Example:
     ----------
     values : tuple of ndarray of shape (14, Z, Y, X), float16
         Maps and phases, one array per variant.
-    present : ndarray of shape (3, 10)
+    present : ndarray of shape (4, 10)
         Which phases each variant covers.
     lesions : ndarray of shape (Z, Y, X), uint8
     clicks : ndarray of shape (n, 3, Z, Y, X), uint8
@@ -100,7 +101,7 @@ def write_example(case: TaughtCase, folder: Path, *, seed: int = 0) -> Path:
     if (place / "example.json").is_file():
         return place
     rng = np.random.default_rng([seed, *case.name.encode()])
-    shorter = (fewer_phases(case.series, case.n_baseline, rng, few=few) for few in (False, True))
+    shorter = (fewer_phases(case.series, case.n_baseline, rng, few=few) for few in SHORTER)
     variants = (case.series, *shorter)
     seen = [working_input(series, case.n_baseline) for series in variants]
     for number, one in enumerate(seen):

@@ -23,6 +23,10 @@ __all__ = ["SEES", "SegmentationTask", "Teaching"]
 
 N_MAPS = len(MAPS)
 SHOWN_BY_CLICK = 0.6  # Dice of the grown region with the lesion
+SMALLEST_VOXELS = 20  # 0.3 ml of the working grid: a smaller part of a lesion is in patches, but none is drawn about it
+SMOOTH_VOXELS = (
+    10.0  # added above and below in the Dice of a patch, so that one without a lesion has a loss with a slope
+)
 SEES = ("both", "maps", "phases")
 
 
@@ -37,13 +41,14 @@ class Teaching:
     them away from those of a spine, so they belong into a second training that begins with the weights of a first.
     ``strange`` is the share of the patches with a click that hold no anatomy at all (`strange_patch`).
     ``patch_zyx`` voxels of the working grid; ``batch`` patches per step, every other one with a click;
-    ``around_lesion`` the share of the patches without a click that hold a lesion; ``sees`` what is given: "both",
+    ``around_lesion`` the share of the patches without a click that are drawn about a lesion, a small lesion more often
+    than a large one (`_lesion_weights`): those are the ones that are missed; ``sees`` what is given: "both",
     "maps" or "phases" (the other is zero, as where a protocol lacks it).
     """
 
     patch_zyx: tuple[int, int, int] = (12, 48, 48)
     batch: int = 2
-    around_lesion: float = 0.65
+    around_lesion: float = 0.5
     phase_dropout: float = 0.3
     fewer_phases: float = 0.5
     foreign: float = 0.0
@@ -62,7 +67,8 @@ class SegmentationTask:
     ) -> None:
         self.taught, self.judged, self.teaching = list(taught), list(judged), teaching
         self.record: dict[str, Any] = {"task": "segmentation", "teaching": asdict(teaching), "data": data}
-        self._boxes = [_lesion_voxels(example) for example in self.taught]
+        self._voxels = [_lesion_voxels(example) for example in self.taught]
+        self._lesions, self._weights = _lesion_weights(self._voxels)
 
     def batch(self, step: int, *, seed: int, rank: int) -> dict[str, Tensor]:
         """Return ``x`` (B, 27, z, y, x) and ``y`` (B, 1, z, y, x), from the seed, step and rank alone."""
@@ -74,33 +80,37 @@ class SegmentationTask:
         return {"x": x, "y": y}
 
     def loss(self, net: nn.Module, batch: dict[str, Tensor]) -> Tensor:
-        """Dice and cross-entropy at full resolution, and with halved weights at each coarser level."""
-        from monai.losses import DiceCELoss
+        """Dice of each patch and cross-entropy at full resolution, and with halved weights at each coarser level.
+
+        The Dice is that of each patch, not of the batch, so that a small lesion beside a large one counts as much.
+        """
         from torch.nn import functional
 
-        measure = DiceCELoss(sigmoid=True, batch=True, lambda_ce=1.0)
         if self.teaching.frozen_norm:
             _freeze_norm(net)
         outputs = net(batch["x"])
         outputs = outputs if isinstance(outputs, list) else [outputs]
-        total = measure(outputs[0].float(), batch["y"])
+        total = _dice_and_entropy(outputs[0].float(), batch["y"], SMOOTH_VOXELS)
         for level, output in enumerate(outputs[1:], start=1):
             target = functional.adaptive_avg_pool3d(batch["y"], output.shape[2:])
-            total = total + 0.5**level * measure(output.float(), target)
+            smooth = SMOOTH_VOXELS * output.numel() / outputs[0].numel()
+            total = total + 0.5**level * _dice_and_entropy(output.float(), target, smooth)
         return total / sum(0.5**level for level in range(len(outputs)))
 
     def judge(self, net: nn.Module) -> dict[str, float]:
-        """Return the mean Dice on the validation cases, without a click (all lesions) and with one."""
-        free, clicked = [], []
+        """Return the mean Dice on the validation cases: all lesions, the same from fewer phases, and with a click."""
+        free, fewer, clicked = [], [], []
         for example in self.judged:
-            found = _predict(net, self._channels(example, 0, None))
-            free.append(_dice(found, np.asarray(example.lesions) > 0))
+            for variant, found in ((0, free), (1, fewer)):
+                answer = _predict(net, self._channels(example, variant, None))
+                found.append(_dice(answer, np.asarray(example.lesions) > 0))
             if self.teaching.clicks and example.clicked:
                 number, variant = example.clicked[0]
-                found = _predict(net, self._channels(example, variant, example.clicks[0]))
-                clicked.append(_dice(found, np.asarray(example.lesions) == number))
-        result = {"dice": float(np.mean(free)), "dice_clicked": float(np.mean(clicked)) if clicked else float("nan")}
-        return {"score": result["dice"] if not clicked else 0.5 * (result["dice"] + result["dice_clicked"]), **result}
+                answer = _predict(net, self._channels(example, variant, example.clicks[0]))
+                clicked.append(_dice(answer, np.asarray(example.lesions) == number))
+        result = {"dice": float(np.mean(free)), "dice_fewer_phases": float(np.mean(fewer))}
+        result["dice_clicked"] = float(np.mean(clicked)) if clicked else float("nan")
+        return {"score": float(np.nanmean(list(result.values()))), **result}
 
     def _channels(self, example: Example, variant: int, click: Any) -> NDArray[np.float32]:
         shape = example.lesions.shape
@@ -115,15 +125,17 @@ class SegmentationTask:
         if clicked and self.teaching.strange > 0 and rng.random() < self.teaching.strange:
             x, y = strange_patch(rng, self.teaching.patch_zyx)
             return only(x, self.teaching.sees), y
-        number = int(rng.integers(len(self.taught)))
-        example, voxels = self.taught[number], self._boxes[number]
+        number, around = int(rng.integers(len(self.taught))), 0
+        if not clicked and self._lesions and rng.random() < self.teaching.around_lesion:
+            number, around = self._lesions[int(rng.choice(len(self._lesions), p=self._weights))]
+        example = self.taught[number]
         shorter = rng.random() < self.teaching.fewer_phases
         variant = int(rng.integers(1, len(example.values))) if shorter else 0
         click, wanted = None, 0
         if clicked and example.clicked:
             click = int(rng.integers(len(example.clicked)))
             wanted, variant = example.clicked[click]
-        centre = self._centre(rng, example, voxels, wanted)
+        centre = self._centre(rng, number, wanted or around)
         corner = _corner(centre, example.lesions.shape, self.teaching.patch_zyx)
         part = tuple(slice(c, c + n) for c, n in zip(corner, self.teaching.patch_zyx, strict=True))
         x = np.zeros((CHANNELS, *self.teaching.patch_zyx), dtype=np.float32)
@@ -143,15 +155,20 @@ class SegmentationTask:
                 x = foreign_tissue(rng, x)
         return only(x, self.teaching.sees), y
 
-    def _centre(self, rng: np.random.Generator, example: Example, voxels: dict[int, Any], wanted: int) -> Any:
-        if wanted:
-            choices = voxels[wanted]
-        elif voxels and rng.random() < self.teaching.around_lesion:
-            choices = voxels[sorted(voxels)[int(rng.integers(len(voxels)))]]
-        else:
-            return np.array([rng.uniform(0, n) for n in example.lesions.shape])
+    def _centre(self, rng: np.random.Generator, number: int, lesion: int) -> Any:
+        """Return a voxel near a lesion of a case, or anywhere in it."""
+        if not lesion:
+            return np.array([rng.uniform(0, n) for n in self.taught[number].lesions.shape])
+        choices = self._voxels[number][lesion]
         jitter = rng.uniform(-0.3, 0.3, 3) * self.teaching.patch_zyx
         return choices[int(rng.integers(len(choices)))] + jitter
+
+
+def _dice_and_entropy(logits: Tensor, target: Tensor, smooth: float) -> Tensor:
+    """(B, 1, z, y, x) of both -> 1 - Dice, the mean over the patches, plus the binary cross-entropy."""
+    from monai.losses import DiceCELoss
+
+    return DiceCELoss(sigmoid=True, smooth_nr=smooth, smooth_dr=smooth)(logits, target)  # type: ignore[no-any-return]
 
 
 def _freeze_norm(net: nn.Module) -> None:
@@ -243,6 +260,13 @@ def _moved(
 def _lesion_voxels(example: Example) -> dict[int, Any]:
     labels = np.asarray(example.lesions)
     return {int(n): np.argwhere(labels == n) for n in np.unique(labels) if n}
+
+
+def _lesion_weights(voxels: Sequence[dict[int, Any]]) -> tuple[list[tuple[int, int]], NDArray[np.float64]]:
+    """Return (case, lesion) of all that are large enough, and how often each is drawn: as 1 / radius, summing to 1."""
+    lesions = [(n, k) for n, found in enumerate(voxels) for k in sorted(found) if len(found[k]) >= SMALLEST_VOXELS]
+    weights = np.array([len(voxels[n][k]) ** (-1 / 3) for n, k in lesions])
+    return lesions, weights / weights.sum() if lesions else weights
 
 
 def _corner(centre: Any, shape: tuple[int, ...], patch: tuple[int, int, int]) -> list[int]:

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from spinekit.errors import InputRefusedError
 from spinekit.phantom.protocol import protocol_of
 from spinekit.phantom.scanners import DynamicCase, simulate_dynamic, teaching_case
 from spinekit.provenance import to_json, write_beside, write_text
 
 __all__ = ["write_teaching_case", "write_teaching_cases"]
 
-NEAR_AFTER = 40  # seeds of near cases begin this far after the first, those of validation cases VALIDATION_AFTER
+NEAR_AFTER = 400  # seeds of near cases begin this far after the first, those of validation cases VALIDATION_AFTER
 VALIDATION_AFTER = 1000
 
 
@@ -26,9 +27,9 @@ def write_teaching_cases(
     out: str | os.PathLike[str],
     *,
     first_seed: int = 10000,
-    whole: int = 38,
-    near: int = 70,
-    validation: int = 6,
+    whole: int = 100,
+    near: int = 100,
+    validation: int = 10,
     size: tuple[int, int, int] = (128, 128, 24),
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Path:
@@ -39,9 +40,10 @@ def write_teaching_cases(
     out : path
         Folder; a case that is there already is kept, so an interrupted call goes on where it was.
     first_seed : int
-        Of the whole cases; the near ones begin 40 later, those for validation 1000 later.
+        Of the whole cases; the near ones begin 400 later, those for validation 1000 later.
     whole, near, validation : int
-        How many of each. Validation cases are whole and from hospital A with its own noise.
+        How many of each, so few that no seed is met twice: at most 400, 600 and 1000. Validation cases are whole;
+        even seeds are from hospital A with its own noise, odd ones from drawn scanners with noise of their own.
     size : tuple of int
         Voxels of a whole case.
     progress : callable, optional
@@ -52,6 +54,11 @@ def write_teaching_cases(
     Path
         The table: case, series, lesions, n_baseline, split.
 
+    Raises
+    ------
+    InputRefusedError
+        ``value-out-of-range`` if so many are asked for that seeds would collide.
+
     Examples
     --------
     >>> import tempfile
@@ -60,6 +67,7 @@ def write_teaching_cases(
     ...     print(table.read_text().splitlines()[1])
     10000,10000.npz,10000.npz,2,train
     """
+    _check_numbers(whole, near, validation)
     folder, rows = Path(out), []
     total = whole + near + validation
     for done, (seed, split, make) in enumerate(_plan(first_seed, whole, near, validation, size), start=1):
@@ -100,7 +108,27 @@ def _plan(
     for seed in range(first + NEAR_AFTER, first + NEAR_AFTER + near):
         yield seed, "train", lambda s=seed: teaching_case(s, near=True, size=size)  # type: ignore[misc]
     for seed in range(first + VALIDATION_AFTER, first + VALIDATION_AFTER + validation):
-        yield seed, "validation", lambda s=seed: simulate_dynamic(s, protocol=protocol_of("A"), size=size)  # type: ignore[misc]
+        yield seed, "validation", lambda s=seed: _validation_case(s, size)  # type: ignore[misc]
+
+
+def _validation_case(seed: int, size: tuple[int, int, int]) -> DynamicCase:
+    return (
+        simulate_dynamic(seed, protocol=protocol_of("A"), size=size)
+        if seed % 2 == 0
+        else teaching_case(seed, size=size)
+    )
+
+
+def _check_numbers(whole: int, near: int, validation: int) -> None:
+    most = (NEAR_AFTER, VALIDATION_AFTER - NEAR_AFTER, VALIDATION_AFTER)
+    if any(n > m for n, m in zip((whole, near, validation), most, strict=True)):
+        raise InputRefusedError(
+            "value-out-of-range",
+            found=f"{whole} whole cases, {near} near ones and {validation} for validation were asked for.",
+            expected=f"At most {most[0]}, {most[1]} and {most[2]}: the seeds of each kind begin that far apart.",
+            cause="With more, a patient would be met twice, perhaps in training and in validation.",
+            cure="Ask for fewer, or make a second table with another first seed.",
+        )
 
 
 def _kept(file: Path) -> int:

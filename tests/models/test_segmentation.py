@@ -16,7 +16,7 @@ from spinekit.errors import InputRefusedError
 from spinekit.models.checkpoints import read_card, shipped
 from spinekit.models.examples import CHANNELS, N_VALUES, fewer_phases, open_example
 from spinekit.models.inference import binary_entropy, predict_probability
-from spinekit.models.segmentation_task import SegmentationTask, Teaching
+from spinekit.models.segmentation_task import SegmentationTask, Teaching, _lesion_weights
 from spinekit.models.segmenting import segment
 from spinekit.models.strange import strange_patch
 from spinekit.models.teaching import channel_names, teach_segmentation
@@ -195,6 +195,37 @@ def test_only_every_other_patch_has_a_click(taught):
         assert x[1, -3:].any()
 
 
+def test_a_small_lesion_is_drawn_more_often_than_a_large_one():
+    large, small, sliver = (np.zeros((n, 3), int) for n in (8 * 27, 27, 19))
+
+    lesions, weights = _lesion_weights([{1: large, 2: sliver}, {4: small}])
+
+    assert lesions == [(0, 1), (1, 4)]
+    np.testing.assert_allclose(weights, [1 / 3, 2 / 3])
+
+
+def test_the_loss_of_a_batch_is_the_mean_over_its_patches(taught):
+    examples = [open_example(p) for p in sorted((taught.weights.parent / "examples").iterdir())]
+    task = SegmentationTask(examples, examples, PATCHES, data={})
+    torch.manual_seed(0)
+    net = torch.nn.Conv3d(CHANNELS, 1, 1)
+    batch = task.batch(0, seed=0, rank=0)
+
+    apart = [task.loss(net, {name: part[n : n + 1] for name, part in batch.items()}) for n in range(2)]
+
+    torch.testing.assert_close(task.loss(net, batch), torch.stack(apart).mean())
+
+
+def test_a_patch_without_a_lesion_loses_less_the_less_is_found_in_it(taught):
+    examples = [open_example(p) for p in sorted((taught.weights.parent / "examples").iterdir())]
+    task = SegmentationTask(examples, examples, PATCHES, data={})
+    empty = torch.zeros(1, 1, 4, 16, 16)
+
+    losses = [float(task.loss(lambda x, level=level: x + level, {"x": empty, "y": empty})) for level in (-6.0, -9.0)]
+
+    assert 0.0 < losses[1] < losses[0] < 0.5
+
+
 @pytest.mark.parametrize(("sees", "empty"), [("maps", slice(4, CHANNELS - 3)), ("phases", slice(0, 4))])
 def test_an_ablation_blanks_what_it_leaves_out(taught, sees, empty):
     examples = [open_example(p) for p in sorted((taught.weights.parent / "examples").iterdir())]
@@ -249,6 +280,21 @@ def test_the_table_names_every_case_with_its_split(table):
 
     assert [row["split"] for row in rows] == ["train", "train", "validation"]
     assert all((table.parent / row["series"]).is_file() for row in rows)
+
+
+@pytest.mark.parametrize("number", [{"whole": 401}, {"near": 601}, {"validation": 1001}])
+def test_more_cases_than_there_are_seeds_between_the_kinds_are_refused(tmp_path, number):
+    with pytest.raises(InputRefusedError) as refused:
+        write_teaching_cases(tmp_path, **number)
+
+    assert refused.value.code == "value-out-of-range"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_judgement_tells_all_phases_from_fewer_and_from_a_click(taught):
+    (row, *_) = taught.trained.curve
+
+    assert row["score"] == pytest.approx(np.mean([row[n] for n in ("dice", "dice_fewer_phases", "dice_clicked")]))
 
 
 def test_a_patch_of_no_anatomy_holds_a_region_that_was_clicked():
