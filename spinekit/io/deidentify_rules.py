@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from spinekit.io.dicom_mosaic import header_of, tell
+
 __all__ = ["Key", "clean_dataset"]
 
 TEXT = {"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT", "UN", "OB", "AS"}
@@ -41,6 +43,8 @@ METHODS = (
     ("113100", "Basic Application Confidentiality Profile"),
     ("113107", "Retain Longitudinal Temporal Information Modified Dates Option"),
 )
+
+SAFE_PRIVATE = ("113111", "Retain Safe Private Option")  # of a mosaic: number and direction of its slices
 
 
 @dataclass(frozen=True)
@@ -95,8 +99,11 @@ def clean_dataset(dataset: Any, key: Key, *, labelled: bool) -> Any:
     from pydicom.uid import generate_uid
 
     name, days = key.pseudonym(dataset), key.days(dataset)
+    mosaic = header_of(dataset)
     dataset.remove_private_tags()
     _clean(dataset, key, days)
+    if mosaic is not None:
+        tell(dataset, mosaic)
     dataset.PatientName = dataset.PatientID = name
     for keyword in ("PatientBirthDate", "PatientSex"):
         setattr(dataset, keyword, "")
@@ -105,7 +112,7 @@ def clean_dataset(dataset: Any, key: Key, *, labelled: bool) -> Any:
     if labelled:
         dataset.BurnedInAnnotation = "NO"
         items = []
-        for value, meaning in METHODS:
+        for value, meaning in METHODS if mosaic is None else (*METHODS, SAFE_PRIVATE):
             item = Dataset()
             item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, "DCM", meaning
             items.append(item)

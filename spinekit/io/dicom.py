@@ -17,6 +17,7 @@ from spinekit.geometry import Geometry
 from spinekit.io.dicom_choice import choose_slices, too_few_phases
 from spinekit.io.dicom_grid import grid_of, group_by_position, require_phases_on_one_grid
 from spinekit.io.dicom_headers import Headers, Slice, read_headers
+from spinekit.io.dicom_mosaic import cut, require_empty_remainder
 from spinekit.io.dicom_order import Ordered, order_phases
 from spinekit.io.notes import thin_slab
 from spinekit.io.sources import FileSource
@@ -144,8 +145,9 @@ def _fill(signal: np.ndarray, table: Sequence[Sequence[Slice]]) -> None:
             places[s.source.label].append((s, t, z))
     for wanted in places.values():
         dataset = open_dataset(wanted[0][0])
+        mosaic = _stored(dataset, wanted[0][0]) if wanted[0][0].tile is not None else None
         for s, t, z in wanted:
-            signal[t, z] = _pixels(dataset, s)
+            signal[t, z] = _scaled(dataset, s, _stored(dataset, s) if mosaic is None else mosaic)
 
 
 def open_dataset(s: Slice) -> Any:
@@ -161,6 +163,7 @@ def open_dataset(s: Slice) -> Any:
 
 
 def _stored(dataset: Any, s: Slice) -> np.ndarray:
+    """Return the stored values of an image; of a slice in a mosaic, the whole mosaic."""
     from pydicom.pixels.utils import pixel_array
 
     try:
@@ -171,7 +174,11 @@ def _stored(dataset: Any, s: Slice) -> np.ndarray:
         raise _undecoded(dataset, s, reason) from reason
     except (ValueError, AttributeError, EOFError) as reason:
         raise _damaged_pixels(s, reason) from reason
-    return np.asarray(values).reshape(s.shape)
+    if s.tile is None:
+        return np.asarray(values).reshape(s.shape)
+    mosaic = np.asarray(values).reshape(int(dataset.Rows), int(dataset.Columns))
+    require_empty_remainder(mosaic, s.tile, s.source.label)
+    return mosaic
 
 
 def _undecoded(dataset: Any, s: Slice, reason: Exception) -> InputRefusedError:
@@ -204,9 +211,9 @@ def _damaged_pixels(s: Slice, reason: Exception) -> InputRefusedError:
     )
 
 
-def _pixels(dataset: Any, s: Slice) -> np.ndarray:
+def _scaled(dataset: Any, s: Slice, stored: np.ndarray) -> np.ndarray:
     """Return one image in the scanner's units; the slope is applied in double and rounded once to float32."""
-    values = _stored(dataset, s).astype(np.float64)
+    values = (stored if s.tile is None else cut(stored, s.tile)).astype(np.float64)
     if s.inverted:
         signed = int(dataset.get("PixelRepresentation", 0))
         values = (-1.0 if signed else 2.0 ** int(dataset.BitsStored) - 1.0) - values
@@ -214,5 +221,6 @@ def _pixels(dataset: Any, s: Slice) -> np.ndarray:
 
 
 def _same_pixels(one: Slice, other: Slice) -> bool:
-    a, b = _pixels(open_dataset(one), one), _pixels(open_dataset(other), other)
+    datasets = open_dataset(one), open_dataset(other)
+    a, b = (_scaled(d, s, _stored(d, s)) for d, s in zip(datasets, (one, other), strict=True))
     return a.shape == b.shape and bool((a == b).all())

@@ -5,13 +5,14 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from spinekit.errors import InputRefusedError, SpinekitError
 from spinekit.io.dicom_clock import seconds_of_datetime
+from spinekit.io.dicom_mosaic import Tile, is_mosaic, require_no_mosaic, tiles_of
 from spinekit.io.dicom_parse import bytes_of, check_pixels_fit, parse, refused_kind
 from spinekit.io.dicom_tags import (
     as_dict,
@@ -57,6 +58,7 @@ class Slice:
     image_type: tuple[str, ...] = ()
     protocol: tuple[float | None, ...] = ()  # TR, TE, flip angle: tells a series of phases from one of flip angles
     private_scale: float | None = None
+    tile: Tile | None = None  # of a mosaic; `shape` and `position` are then the tile's
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def _slices_of(dataset: Any, source: FileSource, protocol: Mapping[str, Any], as
         return
     private = dataset.get(PHILIPS_SLOPE, None)
     instance = number_of(dataset, "InstanceNumber", 0)
-    yield Slice(
+    whole = Slice(
         frame=None,
         **shared,
         **place_of(dataset, dataset, source.label),
@@ -150,6 +152,12 @@ def _slices_of(dataset: Any, source: FileSource, protocol: Mapping[str, Any], as
         clocks=clocks_of(dataset),
         private_scale=None if private is None else first_number(private.value),
     )
+    if not is_mosaic(dataset, whole.shape, source.label):
+        yield whole
+        return
+    place = {"position": whole.position, "orientation": whole.orientation, "spacing": whole.spacing}
+    for facts in tiles_of(dataset, place, whole.shape, source.label):
+        yield replace(whole, **facts)
 
 
 def _frame_clocks(groups: tuple[Any, Any]) -> dict[str, float]:
@@ -173,11 +181,13 @@ def _frames_of(dataset: Any, shared: dict[str, Any], aside: Counter[str]) -> Ite
     first = FRAMES_PER_FILE * int(file_number - 1) if file_number > 1 else 0
     for number, own in enumerate(dataset.PerFrameFunctionalGroupsSequence):
         groups = (own, common)
-        kind = kind_of(first_item(groups, "MRImageFrameTypeSequence").get("FrameType", None))
+        types = first_item(groups, "MRImageFrameTypeSequence").get("FrameType", None)
+        kind = kind_of(types)
         if kind:
             aside[kind] += 1
             continue
         label = f"{shared['source'].label} frame {number + 1}"
+        require_no_mosaic((*shared["image_type"], *(types or ())), label)
         place = {**as_dict(first_item(groups, "PlanePositionSequence"), "ImagePositionPatient")}
         place |= as_dict(first_item(groups, "PlaneOrientationSequence"), "ImageOrientationPatient")
         private = own.get(PHILIPS_SLOPE, None)

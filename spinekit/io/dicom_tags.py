@@ -53,22 +53,8 @@ def patient_of(dataset: Any) -> str:
 
 
 def kind_of(types: Any) -> str:
-    """Return why an image is no measurement, from its image (or frame) type; empty if it is one.
-
-    Raises
-    ------
-    InputRefusedError
-        ``mosaic``.
-    """
+    """Return why an image is no measurement, from its image (or frame) type; empty if it is one."""
     words = [str(w).strip().upper() for w in (types or ())]
-    if "MOSAIC" in words:
-        raise InputRefusedError(
-            "mosaic",
-            found="The images are Siemens mosaics: all slices of a phase tiled into one picture.",
-            expected="One image per slice, or an enhanced multi-frame file.",
-            cause="The scanner was set to store mosaics, as for functional series.",
-            cure="Export the series as single slices, or convert it with dcm2niix and give the times.",
-        )
     aside = set(words) & NOT_A_MEASUREMENT
     if aside:
         return f"image type {sorted(aside)[0].lower()}"

@@ -92,6 +92,8 @@ def phase_images(
             cure="Ask for a phase that exists.",
         )
     row = [slices[phase] for slices in table]
+    if any(s.tile is not None for s in row):
+        raise _tiled()
     if all(s.frame is None for s in row):
         return PhaseImages(
             tuple(_without_identity(_header(s), key) for s in row), (), geometry, phase % n_phases, n_phases
@@ -149,6 +151,16 @@ def _spread(files: int) -> InputRefusedError:
         expected="One multi-frame file per phase or per series, or single-frame images.",
         cause="The archive has split the series.",
         cure="Convert it to single-frame images, or export the region as .seg.nrrd.",
+    )
+
+
+def _tiled() -> InputRefusedError:
+    return InputRefusedError(
+        "format-unsupported",
+        found="The series is stored as Siemens mosaics, which have no image of a single slice to refer to.",
+        expected="Single-frame images, or a multi-frame file.",
+        cause="The scanner was set to store mosaics.",
+        cure="Export the region or map as NIfTI or .seg.nrrd, which need no source images.",
     )
 
 

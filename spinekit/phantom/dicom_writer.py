@@ -12,6 +12,7 @@ from spinekit.errors import InputRefusedError
 from spinekit.phantom.dicom_writer_defects import PLANE_DEFECTS
 from spinekit.phantom.dicom_writer_files import classic_dataset, enhanced_dataset
 from spinekit.phantom.dicom_writer_flavours import FLAVOURS, Flavour, instance_numbers
+from spinekit.phantom.dicom_writer_mosaic import NOT_IN_A_MOSAIC, mosaic_plane, tell_tiles
 from spinekit.phantom.dicom_writer_planes import Plane, planes_of, quantised, step_of
 
 if TYPE_CHECKING:
@@ -131,9 +132,10 @@ def write_dicom(
     """
     wanted = [defects] if isinstance(defects, str) else list(defects)
     style = FLAVOURS[_known(flavour, FLAVOURS, "flavour")]
+    possible = [name for name in DEFECTS if style.files != "mosaic" or name not in NOT_IN_A_MOSAIC]
     planes = [replace(plane, series=series_number) for plane in planes_of(series)]
     for name in wanted:
-        if _known(name, DEFECTS, "defect") in PLANE_DEFECTS:
+        if _known(name, possible, "defect") in PLANE_DEFECTS:
             planes = PLANE_DEFECTS[name][1](planes)
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
@@ -174,6 +176,8 @@ def _datasets(planes: Sequence[Plane], flavour: Flavour, series: DynamicSeries, 
     numbers = instance_numbers(planes, flavour)
     if flavour.files == "classic":
         return [classic_dataset(plane, number, **common) for plane, number in zip(planes, numbers, strict=True)]
+    if flavour.files == "mosaic":
+        return _mosaics(planes, common)
     parts: dict[tuple[int, ...], list[Plane]] = {}
     single = [plane for plane in planes if "SOPClassUID" in plane.tags]  # of a class that has no frames
     for _, plane in sorted(zip(numbers, planes, strict=True), key=lambda pair: pair[0]):
@@ -183,6 +187,19 @@ def _datasets(planes: Sequence[Plane], flavour: Flavour, series: DynamicSeries, 
         parts.setdefault((*shared, plane.phase if flavour.files == "frames per phase" else 0), []).append(plane)
     made = [enhanced_dataset(part, number, **common) for number, part in enumerate(parts.values(), start=1)]
     return made + [classic_dataset(plane, number, **common) for number, plane in enumerate(single, start=1)]
+
+
+def _mosaics(planes: Sequence[Plane], common: dict[str, Any]) -> list[Any]:
+    """Return one picture per phase; planes of another type of image make pictures of their own."""
+    phases: dict[tuple[Any, ...], list[Plane]] = {}
+    for plane in planes:
+        phases.setdefault((plane.phase, plane.copy, str(plane.tags.get("ImageType", ""))), []).append(plane)
+    datasets = []
+    for number, part in enumerate(phases.values(), start=1):
+        whole = mosaic_plane(part)
+        datasets.append(classic_dataset(whole, number, **common))
+        tell_tiles(datasets[-1], part)
+    return datasets
 
 
 def _befall(name: str, paths: Sequence[Path]) -> None:

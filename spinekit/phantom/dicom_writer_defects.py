@@ -213,7 +213,7 @@ PLANE_DEFECTS: dict[str, tuple[str, Callable[[Planes], Planes]]] = {
         lambda planes: _change(planes, _one(planes), orientation=(1.0, 0.0, 0.0, 1.0, 0.0, 0.0))),
     "monochrome1": ("grey values are stored inverted", _inverted),
     "mosaic": (
-        "the slices of a phase are tiled into one picture",
+        "the type says that slices are tiled into one picture, and no private header says how",
         lambda planes: _tag(planes, _everywhere, ImageType=["ORIGINAL", "PRIMARY", "M", "MOSAIC"])),
     "mixed-patients": ("one phase is of another patient", lambda planes: _phase_apart(planes, patient=1)),
     "other-frame-of-reference": (

@@ -27,8 +27,9 @@ class Flavour:
         Manufacturer.
     times : callable
         The tags of time of one plane, and how many phases there are -> DICOM keywords and values.
-    files : {"classic", "frames per phase", "frames"}
-        One file per image; an enhanced multi-frame file per phase; one such file for all.
+    files : {"classic", "mosaic", "frames per phase", "frames"}
+        One file per image; one picture per phase with the slices as tiles; an enhanced multi-frame file per phase;
+        one such file for all.
     numbering : {"phase", "position", "random"}
         Whether InstanceNumber runs through a phase, through a position, or at random.
     own_series : bool
@@ -66,6 +67,11 @@ def _siemens(plane: Plane, n_phases: int) -> dict[str, Any]:
         "ContentTime": clock_text(late + 5 + plane.z % 2),  # one phase, two times a second apart
         "AcquisitionNumber": plane.phase + 1,
     }
+
+
+def _siemens_mosaic(plane: Plane, n_phases: int) -> dict[str, Any]:
+    clock = clock_text(plane.clock_s)
+    return {"AcquisitionTime": clock, "ContentTime": clock, "AcquisitionNumber": plane.phase + 1}
 
 
 def _siemens_series(plane: Plane, n_phases: int) -> dict[str, Any]:
@@ -111,6 +117,7 @@ def _canon(plane: Plane, n_phases: int) -> dict[str, Any]:
 FLAVOURS = {
     "siemens": Flavour("one series, a time of its own for every slice", "SIEMENS", _siemens),
     "siemens-series": Flavour("one series per measurement", "SIEMENS", _siemens_series, own_series=True),
+    "siemens-mosaic": Flavour("one picture per phase, with the slices as tiles", "SIEMENS", _siemens_mosaic, "mosaic"),
     "siemens-xa": Flavour(
         "enhanced, one file per measurement", "Siemens Healthineers", _frame_times, "frames per phase"
     ),

@@ -98,6 +98,15 @@ def test_the_copy_says_what_was_done_to_it(tmp_path):
     assert str(image.PatientID).startswith("P-")
 
 
+def test_a_mosaic_keeps_number_and_direction_of_its_slices_and_says_so(tmp_path):
+    original(tmp_path / "in", "siemens-mosaic")
+    image = pydicom.dcmread(deidentify_series(tmp_path / "in", tmp_path / "out", key=KEY).files[0])
+    assert [item.CodeValue for item in image.DeidentificationMethodCodeSequence] == ["113100", "113107", "113111"]
+    private = [int(e.tag) for e in image if e.tag.is_private and not e.tag.is_private_creator]
+    assert private == [0x0019100A, 0x00291010]
+    assert b"asSlice" not in image[0x0029, 0x1010].value
+
+
 def test_a_patient_keeps_pseudonym_uids_and_intervals_of_days_under_one_key(tmp_path):
     original(tmp_path / "first")
     image = pydicom.dcmread(next((tmp_path / "first").rglob("*.dcm")))

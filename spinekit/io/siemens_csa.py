@@ -1,0 +1,150 @@
+"""The private headers of Siemens images, as far as a mosaic needs them: CSA elements and the protocol's slices."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = ["ProtocolSlices", "csa_elements", "csa_header", "private_value", "protocol_slices"]
+
+MOST_TAGS, MOST_ITEMS = 1000, 1000
+TAG = struct.Struct("<64si4siii")  # name, multiplicity, representation, type, number of items, 77 or 205
+ITEM = struct.Struct("<4i")  # of which the second is the length of what follows, padded to four bytes
+PROTOCOL = re.compile(r"### ASCCONV BEGIN(.*?)### ASCCONV END", re.DOTALL)
+N_SLICES = re.compile(r"^sSliceArray\.lSize[ \t]*=[ \t]*(0x[0-9a-fA-F]{1,6}|\d{1,6})[ \t]*$", re.MULTILINE)
+COORDINATE = re.compile(
+    r"^sSliceArray\.asSlice\[(\d{1,6})\]\.s(Position|Normal)\.d(Sag|Cor|Tra)[ \t]*=[ \t]*"
+    r"(-?[0-9.]{1,20}(?:e[-+]?\d{1,3})?)[ \t]*$",
+    re.MULTILINE,
+)
+AXES = ("Sag", "Cor", "Tra")
+ProtocolSlices = np.ndarray  # (n, 3), LPS mm: the centres of the planned slices in the order of the protocol
+
+
+def csa_elements(data: bytes, names: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Return elements of a CSA header by name; empty where the bytes are no whole header of the second kind.
+
+    Parameters
+    ----------
+    data : bytes
+        Value of (0029,xx10) or (0029,xx20).
+    names : collection of str
+        Elements that are wanted; the others are only stepped over.
+
+    Returns
+    -------
+    dict of str to tuple of str
+        The items that are not empty. A header of the first kind (before 2004) begins without "SV10" and is not read,
+        since nothing in it tells the length of an item with certainty.
+
+    Examples
+    --------
+    >>> csa_elements(b"SV10", ["SliceNormalVector"])
+    {}
+    """
+    try:
+        return dict(_elements(bytes(data), set(names)))
+    except (struct.error, ValueError):
+        return {}
+
+
+def _elements(data: bytes, names: set[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    if data[:4] != b"SV10":
+        return
+    (n_tags,) = struct.unpack_from("<I", data, 8)
+    if not 0 < n_tags <= MOST_TAGS:
+        raise ValueError(f"{n_tags} tags")
+    at = 16
+    for _ in range(n_tags):
+        name, _, _, _, n_items, _ = TAG.unpack_from(data, at)
+        at += TAG.size
+        if not 0 <= n_items <= MOST_ITEMS:
+            raise ValueError(f"{n_items} items")
+        word = name.split(b"\0", 1)[0].decode("latin-1")
+        items = []
+        for _ in range(n_items):
+            length = ITEM.unpack_from(data, at)[1]
+            at += ITEM.size
+            if not 0 <= length <= len(data) - at:
+                raise ValueError(f"an item of {length} bytes")
+            items.append(data[at : at + length])
+            at += -(-length // 4) * 4
+        if word in names:
+            texts = (item.split(b"\0", 1)[0].decode("latin-1").strip() for item in items)
+            yield word, tuple(text for text in texts if text)
+
+
+def csa_header(elements: Mapping[str, tuple[str, Sequence[str]]]) -> bytes:
+    """Return a CSA header of the second kind, which `csa_elements` reads.
+
+    Parameters
+    ----------
+    elements : mapping of str to (str, sequence of str)
+        Name to representation and items.
+
+    Examples
+    --------
+    >>> csa_header({"ProtocolSliceNumber": ("IS", ["1"])})[:4]
+    b'SV10'
+    """
+    parts = [b"SV10\4\3\2\1", struct.pack("<II", len(elements), 77)]
+    for name, (representation, items) in elements.items():
+        parts.append(struct.pack("<64si4siii", name.encode(), len(items), representation.encode(), 0, len(items), 77))
+        for item in items:
+            data = item.encode("latin-1") + b"\0"
+            parts.append(ITEM.pack(len(data), len(data), 77, len(data)))
+            parts.append(data + b"\0" * (-len(data) % 4))
+    return b"".join(parts) + b"\0" * 4
+
+
+def private_value(dataset: Any, group: int, creator: str, element: int) -> Any:
+    """Return the value of a private element, wherever its block lies; None where it is not there.
+
+    Anonymisation may have taken the name of the block out and left the block; then the usual place, 0x10, is read.
+    """
+    blocks = {int(e.tag.element): str(e.value).strip().upper() for e in _creators(dataset, group)}
+    block = next((at for at, name in blocks.items() if name == creator), 0x10 if 0x10 not in blocks else None)
+    found = None if block is None else dataset.get((group, (block << 8) + element), None)
+    return None if found is None else found.value
+
+
+def _creators(dataset: Any, group: int) -> Iterator[Any]:
+    for element in range(0x10, 0x20):
+        found = dataset.get((group, element), None)
+        if found is not None:
+            yield found
+
+
+def protocol_slices(text: str) -> ProtocolSlices | None:
+    r"""Return the centres of the slices of a Siemens protocol, LPS mm; None where it does not list parallel slices.
+
+    A coordinate that is zero is left out by the scanner.
+
+    Examples
+    --------
+    >>> lines = ["sSliceArray.asSlice[0].sNormal.dTra = 1.0", "sSliceArray.asSlice[0].sPosition.dTra = -4.0"]
+    >>> lines += ["sSliceArray.asSlice[1].sNormal.dTra = 1.0", "sSliceArray.lSize = 2"]
+    >>> protocol_slices("### ASCCONV BEGIN ###\n" + "\n".join(lines) + "\n### ASCCONV END ###").tolist()
+    [[0.0, 0.0, -4.0], [0.0, 0.0, 0.0]]
+    """
+    part = PROTOCOL.search(text)
+    size = N_SLICES.search(part.group(1)) if part else None
+    count = int(size.group(1), 0) if size else 0
+    if part is None or not 0 < count <= MOST_ITEMS:
+        return None
+    places = {"Position": np.zeros((count, 3)), "Normal": np.zeros((count, 3))}
+    for number, what, axis, value in COORDINATE.findall(part.group(1)):
+        if int(number) >= count:
+            return None
+        try:
+            places[what][int(number), AXES.index(axis)] = float(value)
+        except ValueError:
+            return None
+    lengths = np.linalg.norm(places["Normal"], axis=1)
+    if np.abs(lengths - 1).max() > 1e-3 or np.ptp(places["Normal"], axis=0).max() > 1e-3:
+        return None
+    return places["Position"]
