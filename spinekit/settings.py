@@ -21,6 +21,9 @@ __all__ = [
 ]  # fmt: skip
 
 
+PATHS = (("radiomics", "reference_file"), ("segmentation", "model"), ("diagnosis", "model"))
+
+
 @dataclass(frozen=True)
 class Reading:
     """How a series is read."""
@@ -164,6 +167,8 @@ def settings_from(record: dict[str, Any], *, source: str = "The settings") -> St
 def read_settings(path: str | os.PathLike[str] | None) -> Study:
     """Read ``study.toml``; None gives the defaults.
 
+    Paths in it are relative to the file's own folder, wherever the command is given; they come back absolute.
+
     Raises
     ------
     InputRefusedError
@@ -190,7 +195,18 @@ def read_settings(path: str | os.PathLike[str] | None) -> Study:
             cause="YAML or JSON may have been saved under this name, or a quotation mark is missing.",
             cure="Correct the line that is named.",
         ) from reason
-    return settings_from(record, source=f"The file '{file.name}'")
+    return _from_folder(settings_from(record, source=f"The file '{file.name}'"), file.absolute().parent)
+
+
+def _from_folder(study: Study, folder: Path) -> Study:
+    """Return the settings with the paths that they name taken from a folder; an absolute one stays."""
+    changed = {}
+    for section, key in PATHS:
+        table = getattr(study, section)
+        told = getattr(table, key)
+        if told:
+            changed[section] = dataclasses.replace(table, **{key: os.path.normpath(folder / Path(told).expanduser())})
+    return dataclasses.replace(study, **changed)
 
 
 def with_baseline(study: Study, n_baseline: int) -> Study:

@@ -63,3 +63,24 @@ def test_settings_survive_the_way_through_json():
 
 def test_zero_baseline_phases_mean_what_the_settings_say():
     assert with_baseline(Study(), 0) == Study()
+
+
+def test_paths_in_the_file_are_relative_to_the_file_and_not_to_where_the_command_is_given(tmp_path, monkeypatch):
+    (tmp_path / "study").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    file = tmp_path / "study" / "study.toml"
+    file.write_text('[segmentation]\nmodel = "weights/unet.safetensors"\n[diagnosis]\nmodel = "../net.safetensors"\n')
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    study = read_settings("../study/study.toml")
+
+    assert study.segmentation.model == str(tmp_path / "study" / "weights" / "unet.safetensors")
+    assert study.diagnosis.model == str(tmp_path / "net.safetensors")
+    assert study.radiomics.reference_file == ""  # what is not given stays empty
+
+
+def test_an_absolute_path_in_the_file_stays(tmp_path):
+    file = tmp_path / "study.toml"
+    file.write_text(f"[diagnosis]\nmodel = '{tmp_path / 'net.safetensors'}'\n")
+
+    assert read_settings(file).diagnosis.model == str(tmp_path / "net.safetensors")
