@@ -27,6 +27,9 @@ def run(
     journal: Annotated[Path | None, typer.Option("--journal", help="Choices made earlier, to be replayed.")] = None,
     auto: Annotated[bool, typer.Option("--auto", help="Take the region that the U-Net proposes; no seed.")] = False,
     t2: Annotated[Path | None, typer.Option("--t2", help="Sagittal T2 image.")] = None,
+    clinical: Annotated[
+        str, typer.Option("--clinical", help="Facts for the classifier, such as age_years=61,sex=F.")
+    ] = "",
     n_baseline: Annotated[int | None, typer.Option("--n-baseline", help="Phases before the contrast agent.")] = None,
     times: Annotated[str, typer.Option("--times", help="Seconds of each phase, such as 0,12.5,25.")] = "",
     choose_series: Annotated[str, typer.Option("--series", help="Series number, UID or part of its description.")] = "",
@@ -54,6 +57,7 @@ def run(
             reader=reader,
             settings_file=settings,
             n_baseline=n_baseline,
+            clinical=clinical,
         )
         outcome = run_case(request, on_step=None if quiet else progress)
         finish(outcome, quiet=quiet)

@@ -44,7 +44,9 @@ def cohort(
         str, typer.Option("--mark-by", help="journal, seeds, outline or roi, if rows have several.")
     ] = "",
     reader: Annotated[str, typer.Option("--reader", help="Your initials, for the journals.")] = "",
-    reports: Annotated[bool, typer.Option("--reports/--no-reports", help="A report per case, or tables only.")] = True,
+    reports: Annotated[
+        bool, typer.Option("--reports/--no-reports", help="A report per case, or tables only, without the networks.")
+    ] = True,
     minutes: Annotated[float, typer.Option("--minutes", min=0, help="What a case may take; 0 is no limit.")] = 60,
     memory_gb: Annotated[float, typer.Option("--memory-gb", min=0, help="What a case may hold; 0 is no limit.")] = 0,
     quiet: QuietOption = False,

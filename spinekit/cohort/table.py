@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from spinekit.diagnosis.combined import CLINICAL
 from spinekit.errors import InputRefusedError
 
 __all__ = ["Case", "read_table"]
@@ -33,6 +34,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "n_baseline": ("n_baseline",),
     "times_s": ("times_s", "times"),
     "choose_series": ("choose_series",),
+    **{name: (name,) for name in CLINICAL},
 }
 WAYS = (
     "journal",
@@ -61,8 +63,8 @@ def read_table(path: str | os.PathLike[str], *, mark_by: str = "") -> list[Case]
         CSV with a header. ``case`` and ``series`` are needed; ``t2``, ``seed_ijk`` (``"i,j,k"``, several
         separated by semicolons), ``background``, ``outline``, ``expand``, ``roi``, ``journal``, ``auto`` ("yes": the
         U-Net proposes the region),
-        ``n_baseline``, ``times_s`` and ``choose_series`` may be there; other
-        columns are left alone. Paths are relative to the table.
+        ``n_baseline``, ``times_s``, ``choose_series`` and the clinical facts of ``--clinical``, each a column
+        of its name, may be there; other columns are left alone. Paths are relative to the table.
     mark_by : {"", "journal", "seeds", "outline", "roi", "auto"}
         Which column marks the lesion where a row gives several; ``""`` takes the first of these five.
 
@@ -171,6 +173,7 @@ def _asked(told: dict[str, str], base: Path, mark_by: str) -> dict[str, Any]:
         "roi_file": os.path.abspath(base / told["roi"]) if way == "roi" else None,
         "journal_file": os.path.abspath(base / told["journal"]) if way == "journal" else None,
         "auto": way == "auto",
+        "clinical": ",".join(f"{name}={told[name]}" for name in CLINICAL if told.get(name)),
     }
     if not asked["source"]:
         raise _bad_cell("series", "")

@@ -27,7 +27,16 @@ FAMILIES = {
 }
 BINS = 16
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3)  # of the ridge's inverse, tried in cross-validation
-WORDS = {"f": 1.0, "m": 0.0, "yes": 1.0, "no": 0.0, "true": 1.0, "false": 0.0}
+WORDS = {
+    "sex": {"f": 1.0, "female": 1.0, "m": 0.0, "male": 0.0},
+    "history_of_cancer": {"yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0},
+}
+RANGES = {
+    "age_years": (0.0, 125.0),
+    "sex": (0.0, 1.0),
+    "alkaline_phosphatase_u_per_l": (1.0, 1e5),
+    "history_of_cancer": (0.0, 1.0),
+}
 
 
 @dataclass(frozen=True)
@@ -148,19 +157,24 @@ def clinical_numbers(clinical: Mapping[str, Any] | None) -> dict[str, float]:
 def _number(name: str, value: Any) -> float:
     if value is None or (isinstance(value, str) and not value.strip()):
         return math.nan
-    if isinstance(value, str) and value.strip().lower() in WORDS:
-        return WORDS[value.strip().lower()]
+    words, (low, high) = WORDS.get(name, {}), RANGES[name]
+    if isinstance(value, str) and value.strip().lower() in words:
+        return words[value.strip().lower()]
     try:
         number = float(value)
-    except (TypeError, ValueError) as reason:
+    except (TypeError, ValueError):
+        number = math.inf
+    if math.isnan(number):
+        return math.nan
+    if not low <= number <= high or (words and number not in (low, high)):
         raise InputRefusedError(
             "value-out-of-range",
             found=f"The clinical fact {name} is {value!r}.",
-            expected="A number, yes or no, F or M.",
-            cause="A unit may have been written behind the number.",
-            cure="Give the number alone.",
-        ) from reason
-    return math.log(number) if name.startswith("alkaline") and number > 0 else number
+            expected=f"One of {', '.join(words)}, 0 or 1." if words else f"A number from {low:g} to {high:g}.",
+            cause="A unit may stand behind the number, or a decimal comma in it.",
+            cure="Give the number or word alone; leave out what is not known.",
+        )
+    return math.log(number) if name.startswith("alkaline") else number
 
 
 def fit_linear(rows: Sequence[Mapping[str, float]], labels: Any, *, seed: int) -> tuple[Linear, NDArray[np.float64]]:

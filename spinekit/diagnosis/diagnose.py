@@ -145,6 +145,7 @@ def _judged(
         "logit": views.logit,
         "logits_of_views": views.logits.tolist(),
         "network_probability": float(alone),
+        "clinical": {name: str(value) for name, value in (clinical or {}).items()},
     }
     return Diagnosis(
         dict(zip(CLASSES, both, strict=True)), remaining[0] if len(remaining) == 1 else None, reason,

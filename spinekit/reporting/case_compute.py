@@ -16,7 +16,8 @@ __all__ = ["compute_case"]
 def compute_case(request: CaseRequest, *, keep: Collection[str] = ()) -> CaseFolder:
     """Read a series, make the region, compute maps and features; what ``spinekit run`` does, without its notebooks.
 
-    For many cases of which only the tables are wanted: a notebook costs the start of a kernel.
+    For many cases of which only the tables are wanted: a notebook costs the start of a kernel. The tables need neither
+    network, so none is asked: the case has no segmentation of the U-Net and no diagnosis.
 
     Parameters
     ----------

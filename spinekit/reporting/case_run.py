@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spinekit.diagnosis.combined import clinical_numbers
 from spinekit.errors import InputRefusedError
 from spinekit.io.layout import CaseFolder
 from spinekit.io.sources import shown
@@ -17,6 +18,7 @@ from spinekit.reporting.html import write_report
 from spinekit.reporting.notebooks import StepFailure, run_notebooks
 from spinekit.reporting.seal import remember_choices, write_seal
 from spinekit.settings import read_settings
+from spinekit.workflow.diagnosing import clinical_facts
 
 __all__ = ["CaseRequest", "CaseRun", "check_request", "notebook_parameters", "run_case"]
 
@@ -43,6 +45,7 @@ class CaseRequest:
     settings_file: Path | None = None
     n_baseline: int | None = None
     auto: bool = False  # the U-Net proposes the region
+    clinical: str = ""  # facts for the classifier, such as "age_years=61,sex=F"; empty: the network alone
     check_setup: bool = True  # begin with notebook 00; a cohort checks the installation once, not per case
 
 
@@ -62,8 +65,10 @@ def _absolute(path: Path | None) -> str:
 
 def check_request(request: CaseRequest) -> None:
     """Refuse at once what would otherwise fail after a kernel has started."""
-    read_settings(request.settings_file)
-    for path in (request.roi_file, request.outline_file, request.journal_file, request.t2):
+    study = read_settings(request.settings_file)
+    clinical_numbers(clinical_facts(request.clinical))
+    named = (Path(told) for told in (study.segmentation.model, study.diagnosis.model) if told)
+    for path in (request.roi_file, request.outline_file, request.journal_file, request.t2, *named):
         if path is not None and not path.exists():
             raise _absent(path)
     simulated = request.source.startswith(SIMULATED)
@@ -117,10 +122,11 @@ def notebook_parameters(request: CaseRequest) -> dict[str, dict[str, Any]]:
         "auto": request.auto,
     }
     review = {"journal_file": mark["journal_file"], "reader": reader, "accept": True, "reason": UNATTENDED}
-    own = {"01_load_case": load, "02_mark_lesion": mark, "03_review_roi": review}
-    later = ("04_parameter_maps", "05_radiomics", "06_segment_unet", "07_diagnose", "08_case_report")
+    own: dict[str, dict[str, Any]] = {"01_load_case": load, "02_mark_lesion": mark, "03_review_roi": review}
+    own |= {name: {} for name in ("04_parameter_maps", "05_radiomics", "06_segment_unet")}
+    own |= {"07_diagnose": {"clinical": request.clinical}, "08_case_report": {}}
     first: dict[str, dict[str, Any]] = {"00_check_setup": {}} if request.check_setup else {}
-    return first | {name: {"case_dir": case_dir, **own.get(name, {})} for name in (*own, *later)}
+    return first | {name: {"case_dir": case_dir, **told} for name, told in own.items()}
 
 
 def _written(seeds: tuple[tuple[float, ...], ...]) -> str:

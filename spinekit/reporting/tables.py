@@ -207,10 +207,17 @@ def diagnosis_table(told: Diagnosis) -> pd.DataFrame:
         ("statement", told.label or f"none. {told.reason}"),
         ("given by", f"{told.given_by} model"),
     ]
+    if told.record.get("clinical"):
+        rows.append(("clinical facts that it was given", _named_values(told.record["clinical"])))
+        rows.append(("probability by the network alone", f"{told.record['network_probability']:.3f}"))
     if "distance" in told.record:
         far = f"{told.record['distance']:.2f}; unlike above {told.record['distance_limit']:.2f}"
         rows.append(("distance to the training cases", far))
     return _facts(rows)
+
+
+def _named_values(facts: Mapping[str, str]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items())
 
 
 def _or_reason(value: float, reason: str) -> str:

@@ -77,3 +77,18 @@ def test_an_absent_table_is_refused(tmp_path):
         read_table(tmp_path / "cases.csv")
 
     assert refused.value.code == "path-missing"
+
+
+def test_the_clinical_columns_are_what_the_classifier_is_told_and_empty_cells_are_not(tmp_path):
+    header = ("case", "series", "auto", "sex", "age_years", "label")
+    first, second = read_table(
+        table(
+            tmp_path,
+            ("one", "a", "yes", "F", "61", "metastasis"),
+            ("two", "b", "yes", "", "", "primary"),
+            header=header,
+        )
+    )
+
+    assert first.asked["clinical"] == "age_years=61,sex=F"
+    assert second.asked["clinical"] == ""

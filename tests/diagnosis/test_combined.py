@@ -73,3 +73,16 @@ def test_facts_are_read_as_numbers_and_missing_ones_are_not_a_number():
 def test_an_unknown_fact_or_one_with_a_unit_is_refused(facts):
     with pytest.raises(InputRefusedError):
         clinical_numbers(facts)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"age_years": "61 y"}, {"age_years": "yes"}, {"age_years": -1}, {"sex": "2"}, {"sex": 0.5},
+     {"alkaline_phosphatase_u_per_l": 0}, {"history_of_cancer": "F"}, {"age_years": float("inf")}],
+)  # fmt: skip
+def test_a_fact_that_cannot_be_meant_is_refused_by_its_name(facts):
+    with pytest.raises(InputRefusedError) as refused:
+        clinical_numbers(facts)
+
+    assert refused.value.code == "value-out-of-range"
+    assert next(iter(facts)) in refused.value.message

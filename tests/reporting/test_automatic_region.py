@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,27 @@ def test_auto_is_one_of_the_ways_and_excludes_the_others(tmp_path):
     with pytest.raises(InputRefusedError, match="2 ways") as refused:
         check_request(both)
     assert refused.value.code == "choice-unknown"
+
+
+def test_clinical_facts_reach_the_classifier_and_wrong_ones_are_refused_before_anything_runs(tmp_path):
+    request = CaseRequest(source="simulated:1", case_dir=tmp_path, clinical="age_years=61,sex=F")
+    wrong = replace(request, clinical="age_yaers=61")
+
+    check_request(request)
+    assert notebook_parameters(request)["07_diagnose"]["clinical"] == "age_years=61,sex=F"
+    with pytest.raises(InputRefusedError, match="age_yaers") as refused:
+        check_request(wrong)
+    assert refused.value.code == "choice-unknown"
+
+
+def test_weights_that_the_settings_name_and_that_are_not_there_are_refused_before_anything_runs(tmp_path):
+    (tmp_path / "study.toml").write_text('[diagnosis]\nmodel = "net.safetensors"\n')
+    request = CaseRequest(source="simulated:1", case_dir=tmp_path / "out", settings_file=tmp_path / "study.toml")
+
+    with pytest.raises(InputRefusedError) as refused:
+        check_request(request)
+
+    assert refused.value.code == "path-missing"
 
 
 def test_a_series_without_any_way_names_auto_as_one(tmp_path):
