@@ -27,7 +27,7 @@ __all__ = ["LabelledLesion", "drawn_lesion", "hospital_lesion", "kept_lesion", "
 
 FIELD_MM = (96.0, 122.0, 88.0)  # of a simulated series: the classifier's box wherever the technician has put the slab
 HOSPITAL_VOXEL_MM = {"A": (1.875, 1.875, 4.0), "B": (1.71875, 1.71875, 4.5)}  # as of 128 x 128 x 24 voxels
-MOVING = 3  # one drawn patient in three moves: half the price, and the hospitals' patients all do
+MOVING = 3  # one patient in three moves where only some need to: half the price
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,17 @@ class LabelledLesion:
     entity: str = ""
 
 
-def drawn_lesion(seed: int) -> LabelledLesion:
-    """Simulate a patient in a scanner drawn at random, with drawn voxels and noise, and cut the lesion out."""
+def drawn_lesion(seed: int, *, moves: bool | None = None) -> LabelledLesion:
+    """Simulate a patient in a scanner drawn at random, with drawn voxels and noise, and cut the lesion out.
+
+    `moves` says whether the patient moves between the phases, as those of the hospitals all do; one in three if None.
+    """
     rng = stream(seed, "classifier")
     plane = float(rng.uniform(1.6, 2.5))
     voxel = (plane, plane, float(rng.uniform(4.0, 6.0)))
     snr = float(rng.uniform(9.0, 28.0))
     protocol, size = _near(random_protocol(seed), voxel)
-    motion = "usual" if seed % MOVING == 0 else "none"
+    motion = "usual" if (seed % MOVING == 0 if moves is None else moves) else "none"
     return _cut(simulate_dynamic(seed, protocol=protocol, size=size, snr=snr, motion=motion))
 
 

@@ -40,6 +40,7 @@ __all__ = [
 MEASURES = "measures.json"
 TRAIN_SEED, CALIBRATION_SEED = 200_000, 210_000  # of the first patient; ours, used nowhere else
 TEST_SEED = 220_000  # the same patients in both hospitals, so that the difference is the scanners' alone
+CALIBRATED, MEASURED = 1.5, 0.6  # patients to calibrate and to measure with, for each to train with
 
 
 @dataclass(frozen=True)
@@ -99,23 +100,25 @@ def simulated_patients(
     Parameters
     ----------
     n : int
-        Patients to train with, one in eight of them to choose the best step; 0.65 times as many others to calibrate,
-        and a tenth as many others to measure, each of them imaged in both hospitals.
+        Patients to train with, one in eight of them to choose the best step; half as many again, who all move as the
+        hospitals' patients do, to calibrate; and six tenths as many to measure, each of them imaged in both hospitals.
     folder : path
         Where crops are kept.
     on_case : callable, optional
         Called with (number, total, name) after each patient.
     """
-    drawn = [*range(TRAIN_SEED, TRAIN_SEED + n), *range(CALIBRATION_SEED, CALIBRATION_SEED + round(0.65 * n))]
-    makers = {f"drawn-{seed}": partial(drawn_lesion, seed) for seed in drawn}
-    hospitals = [(name, seed) for seed in range(TEST_SEED, TEST_SEED + max(n // 10, 4)) for name in ("A", "B")]
+    first, others = range(TRAIN_SEED, TRAIN_SEED + n), max(4, round(MEASURED * n))
+    calibrating = range(CALIBRATION_SEED, CALIBRATION_SEED + round(CALIBRATED * n))
+    makers = {f"drawn-{seed}": partial(drawn_lesion, seed) for seed in first}
+    makers |= {f"moving-{seed}": partial(drawn_lesion, seed, moves=True) for seed in calibrating}
+    hospitals = [(name, seed) for seed in range(TEST_SEED, TEST_SEED + others) for name in ("A", "B")]
     makers |= {f"{name}-{seed}": partial(hospital_lesion, seed, name) for name, seed in hospitals}
     made = dict(zip(makers, lesions(folder, makers, on_case=on_case), strict=True))
-    taught = [made[f"drawn-{seed}"] for seed in drawn[:n]]
+    taught = [made[f"drawn-{seed}"] for seed in first]
     sets = Divided(
         tuple(c for i, c in enumerate(taught) if i % 8),
         tuple(taught[::8]),
-        tuple(made[f"drawn-{seed}"] for seed in drawn[n:]),
+        tuple(made[f"moving-{seed}"] for seed in calibrating),
     )
     tests = {
         f"hospital {name}": tuple(made[f"{name}-{seed}"] for where, seed in hospitals if where == name)
