@@ -30,6 +30,7 @@ THREADS = min(4, os.cpu_count() or 1)  # the pass is bound by memory; more threa
 WASH_OUT = ("lang2013", "lang2017")
 ARRIVAL = ("baseline", "onset")
 COARSE_STEP_S = 30.0  # arrival cannot be told better than the step between phases
+RUN = 16384  # voxels from which 256 are looked at for contrast agent in the baseline
 RISE_IN_BASELINE = 0.10  # of the peak rise: then a "baseline" phase has contrast agent in it
 
 
@@ -204,7 +205,8 @@ def _compute(
         series.times_s.astype(np.float32),
         plan.n_baseline,
         np.float32(plan.bat_s),
-        nothing if plan.area is None else plan.area.astype(np.float32),
+        np.zeros(n_phases, np.float32) if plan.area is None else plan.area.astype(np.float32),
+        plan.area is not None,
         plan.early,
         plan.late,
         plan.last_early,
@@ -289,14 +291,14 @@ def _rise_in_baseline(series: DynamicSeries, n_baseline: int, within: Roi | None
     """Return how much of the enhancing voxels' rise falls into the claimed baseline, 0 for one phase.
 
     Enhancing are the voxels whose rise is in the top twentieth of those that are looked at: in a large series
-    runs of 256 out of 4096, since single voxels here and there would cost a whole read of the memory.
+    runs of 256 out of RUN, since single voxels here and there would cost a whole read of the memory.
     """
     if n_baseline < 2:
         return 0.0
     sample = series.signal.reshape(series.n_phases, -1) if within is None else series.signal[:, within.mask]
-    runs = sample.shape[1] // 4096
-    if runs > 1:
-        sample = sample[:, : 4096 * runs].reshape(series.n_phases, runs, 4096)[:, :, :256].reshape(series.n_phases, -1)
+    runs = sample.shape[1] // RUN
+    if runs > 8:
+        sample = sample[:, : RUN * runs].reshape(series.n_phases, runs, RUN)[:, :, :256].reshape(series.n_phases, -1)
     rise = sample[n_baseline:].max(axis=0) - sample[0]
     strong = rise >= np.nanquantile(rise, 0.95)
     total = float(rise[strong].mean(dtype=np.float64))
