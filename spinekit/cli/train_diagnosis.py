@@ -19,7 +19,9 @@ def diagnosis(
     table: Annotated[
         Path | None, typer.Argument(help="CSV with case, series, label, roi; clinical columns count too.")
     ] = None,
-    simulated: Annotated[int, typer.Option("--simulated", min=0, help="Instead of a table: patients to simulate.")] = 0,
+    simulated: Annotated[
+        int, typer.Option("--simulated", min=0, max=6000, help="Instead of a table: patients to simulate.")
+    ] = 0,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Batches in all.")] = 160,
     batch: Annotated[int, typer.Option("--batch", min=2, help="Lesions per batch, an even number.")] = 16,
     width: Annotated[int, typer.Option("--width", min=4, help="Channels of the network's stem.")] = 12,

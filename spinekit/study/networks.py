@@ -1,8 +1,9 @@
 """What the two networks say of each case of a study, computed once and kept.
 
-The networks are frozen: they were trained on simulated patients with other seeds than any study's, so that no
-case of the table was seen in training. What is fitted on them here, a classifier on the features of the
-U-Net's region or on the embedding of the Inception-ResNet, is fitted inside the fold like every other arm.
+The networks are frozen: they were trained on simulated patients with other seeds than any study's (`taught` refuses a
+table that has one of these), so that no case of the table was seen in training. What is fitted on them here, a
+classifier on the features of the U-Net's region or on the embedding of the Inception-ResNet, is fitted inside the fold
+like every other arm.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from spinekit.study.results import (
     segmentation_cases,
     segmentation_table,
 )
+from spinekit.study.taught import FROZEN
 
 if TYPE_CHECKING:
     from spinekit.study.run import StudyOptions, StudyRun
@@ -225,6 +226,7 @@ def _sections(
         f"Machine: {found['machine']}.",
         f"{int(internal.sum())} internal cases in {options.outer} × {options.inner} nested folds by patient, "
         f"{int((~internal).sum())} external cases" + (f" of centre {found['external']}." if found["external"] else "."),
+        *((FROZEN,) if found["networks"] else ()),
         *(f"Left out: {reason}" for reason in found["left_out"]),
     ]
     checks = tables["checklists"]

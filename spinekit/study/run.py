@@ -200,12 +200,14 @@ def _networks(
     if options.networks == "no":
         return {}, "the networks were left out by choice."
     from spinekit.study.networks import KINDS, network_records, networks_missing
+    from spinekit.study.taught import require_untaught
 
     missing = networks_missing()
     kinds = [kind for kind in KINDS if kind not in missing]
     why = " ".join(dict.fromkeys(missing.values()))
     if not kinds:
         return {}, why
+    require_untaught(cases, kinds)
     return network_records(cases, folder / "cases", kinds=kinds, on_case=on_step), why
 
 

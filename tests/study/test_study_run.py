@@ -10,11 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spinekit.cli.study import FIRST_SEED
 from spinekit.errors import InputRefusedError
 from spinekit.study.arms import ARMS
 from spinekit.study.checklists import checklist_table
+from spinekit.study.diagnosis_training import CALIBRATED, CALIBRATION_SEED, TEST_SEED, TRAIN_SEED
 from spinekit.study.run import StudyOptions, run_study
 from spinekit.study.table import CLINICAL, read_study_table, simulated_table
+from spinekit.study.taught import require_untaught, taught_seeds
 
 SOME = tuple(arm for arm in ARMS if arm.name not in ("radiomics · LASSO", "radiomics + clinical"))
 OPTIONS = StudyOptions(outer=2, inner=2, seed=1, draws=30, permutations=2, networks="no")
@@ -263,3 +266,30 @@ def test_notebook_10_runs_unattended_on_the_same_cases(study, folder, table):
     assert len(pictures) >= 6
     text = "".join(o.get("text", "") for o in outputs if o.output_type == "stream")
     assert "No significant gain" in text or "Significant" in text
+
+
+@pytest.mark.parametrize(
+    ("seed", "kind"), [(10_003, "unet"), (200_100, "inception_resnet"), (210_000, "inception_resnet")]
+)
+def test_a_patient_whom_a_network_has_learned_from_cannot_be_a_case(tmp_path, seed, kind):
+    table = simulated_table(tmp_path / "t.csv", n_internal=2, n_external=2, size=(48, 48, 6), first_seed=seed)
+
+    with pytest.raises(InputRefusedError, match=kind) as refused:
+        require_untaught(read_study_table(table), ("unet", "inception_resnet"))
+
+    assert refused.value.code == "table-invalid"
+
+
+def test_the_seeds_of_the_simulated_study_are_none_that_a_network_has_learned_from(table):
+    require_untaught(read_study_table(table), ("unet", "inception_resnet"))
+
+    cases = range(FIRST_SEED, FIRST_SEED + 1000)
+    assert not taught_seeds("unet") & set(cases)
+    assert not taught_seeds("inception_resnet") & set(cases)
+
+
+def test_the_seeds_that_are_set_aside_hold_all_that_the_training_takes():
+    most = (TEST_SEED - CALIBRATION_SEED) / CALIBRATED  # patients to train with at which calibration would spill over
+
+    assert TRAIN_SEED + most <= CALIBRATION_SEED
+    assert {TRAIN_SEED, CALIBRATION_SEED, TEST_SEED - 1} <= taught_seeds("inception_resnet")
