@@ -44,16 +44,26 @@ def _onsets(signal: Any, bat: Any, start: int, size: int, n_baseline: int, times
     for t in range(n_baseline, n_phases):
         row, before = signal[t, start : start + size], signal[t - 1, start : start + size]
         per_step = np.float32(1.0) / (times_s[t] - times_s[t - 1])
-        then = times_s[t - 1]
+        then, now = times_s[t - 1], times_s[t]
         for b in range(size):
             slope = (row[b] - before[b]) * per_step
-            steeper = slope > steepest[b] and times_s[t] <= when[b]
+            steeper = (slope > steepest[b]) & (now <= when[b])
             foot = then - (before[b] - base[b]) / slope
             steepest[b] = slope if steeper else steepest[b]
             bat[b] = foot if steeper else bat[b]
     for b in range(size):
         foot = bat[b] if bat[b] > earliest else earliest
         bat[b] = foot if foot < when[b] else when[b]
+
+
+@numba.njit(error_model="numpy", fastmath=FAST | {"reassoc"})
+def _count_without_rise(size: int, scale: Any, step: Any) -> Any:
+    """Count the voxels whose signal does not rise in any step; in float32, exact up to 2^24."""
+    zero, one = np.float32(0.0), np.float32(1.0)
+    found = zero
+    for b in range(size):
+        found += one if ((scale[b] > zero) & (step[b] <= zero)) else zero
+    return np.int64(found)
 
 
 @numba.njit(error_model="numpy", fastmath=FAST)
@@ -64,7 +74,8 @@ def _extra_maps(
     """Write the steepest wash-in, the wash-out ratio and the curve type of one block."""
     n_phases = signal.shape[0]
     nan, zero = np.float32(np.nan), np.float32(0.0)
-    step, high, later = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
+    store = np.empty((3, BLOCK), np.float32)
+    step, high, later = store[0], store[1], store[2]
     for b in range(size):
         step[b], high[b], later[b] = -np.float32(np.inf), -np.float32(np.inf), zero
     for t in range(n_baseline, n_phases):
@@ -83,13 +94,10 @@ def _extra_maps(
                 for b in range(size):
                     later[b] += w * row[b]
     last = signal[n_phases - 1, start : start + size]
-    no_rise: Any = 0
+    counts[block, 5] = _count_without_rise(size, scale, step)
     row = out[6, start : start + size]
     for b in range(size):
         row[b] = step[b] * scale[b] if step[b] > zero else nan
-    for b in range(size):
-        no_rise += np.int32((scale[b] > zero) & (step[b] <= zero))
-    counts[block, 5] = no_rise
     row = out[7, start : start + size]
     if wash_out == 0:
         for b in range(size):
