@@ -34,6 +34,7 @@ def diagnosis(
         DiagnosisPlan,
         divided,
         lesions_of_table,
+        seeds_of,
         simulated_patients,
         train_diagnosis,
     )  # fmt: skip
@@ -59,6 +60,7 @@ def diagnosis(
             facts={
                 "data": "simulated patients, scanners drawn at random" if table is None else f"cases of {table.name}",
                 "command": "spinekit " + " ".join(sys.argv[1:]),
+                "seeds": {name: [s[0], s[-1]] for name, s in seeds_of(simulated).items()} if table is None else {},
             },
             on_step=None if quiet else _step,
         )  # fmt: skip

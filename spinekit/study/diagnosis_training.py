@@ -13,26 +13,27 @@ import numpy as np
 
 from spinekit.diagnosis.combined import fit_linear
 from spinekit.diagnosis.conformal import fit_conformal
-from spinekit.diagnosis.diagnose import COVERAGE, NOTICE, judge_crop, numbers_of
-from spinekit.diagnosis.diagnose_model import CLASSES, DiagnosisModel, Judgement, open_model, write_judgement
+from spinekit.diagnosis.diagnose import NOTICE, numbers_of
+from spinekit.diagnosis.diagnose_model import CLASSES, Judgement, open_model, write_judgement
 from spinekit.diagnosis.diagnose_scaling import fit_scaling
 from spinekit.diagnosis.unlike import fit_familiar
 from spinekit.errors import InputRefusedError
-from spinekit.evaluation import bootstrap_interval, calibration, delong_auc
 from spinekit.models.checkpoints import read_card, save_network
 from spinekit.models.inception_resnet_use import KIND, Classifier, ask, open_classifier
 from spinekit.models.threads import fixed_threads
 from spinekit.provenance import hash_json, write_json
 from spinekit.study.case_work import case_key
 from spinekit.study.diagnosis_lesions import LabelledLesion, drawn_lesion, hospital_lesion, lesion_of_row, lesions
+from spinekit.study.diagnosis_measures import measures
 from spinekit.study.table import read_study_table
 
 __all__ = [
     "DiagnosisPlan",
     "Divided",
     "divided",
+    "drawn_makers",
     "lesions_of_table",
-    "measures",
+    "seeds_of",
     "simulated_patients",
     "train_diagnosis",
 ]
@@ -92,6 +93,28 @@ def divided(cases: Sequence[LabelledLesion], *, seed: int) -> Divided:
     return Divided(*(tuple(part) for part in parts))
 
 
+def seeds_of(n: int) -> dict[str, range]:
+    """Return the seeds of the simulated patients by what they are for, for `n` to train with.
+
+    Examples
+    --------
+    >>> seeds_of(400)["calibration"]
+    range(210000, 210600)
+    """
+    return {
+        "training": range(TRAIN_SEED, TRAIN_SEED + n),
+        "calibration": range(CALIBRATION_SEED, CALIBRATION_SEED + round(CALIBRATED * n)),
+        "measured": range(TEST_SEED, TEST_SEED + max(4, round(MEASURED * n))),
+    }
+
+
+def drawn_makers(n: int) -> dict[str, Callable[[], LabelledLesion]]:
+    """Return, by the name of its crop, what simulates each patient of training and then of calibration."""
+    seeds = seeds_of(n)
+    makers = {f"drawn-{seed}": partial(drawn_lesion, seed) for seed in seeds["training"]}
+    return makers | {f"moving-{seed}": partial(drawn_lesion, seed, moves=True) for seed in seeds["calibration"]}
+
+
 def simulated_patients(
     n: int, folder: str | os.PathLike[str], *, on_case: Callable[[int, int, str], None] | None = None
 ) -> tuple[Divided, dict[str, tuple[LabelledLesion, ...]]]:
@@ -107,19 +130,12 @@ def simulated_patients(
     on_case : callable, optional
         Called with (number, total, name) after each patient.
     """
-    first, others = range(TRAIN_SEED, TRAIN_SEED + n), max(4, round(MEASURED * n))
-    calibrating = range(CALIBRATION_SEED, CALIBRATION_SEED + round(CALIBRATED * n))
-    makers = {f"drawn-{seed}": partial(drawn_lesion, seed) for seed in first}
-    makers |= {f"moving-{seed}": partial(drawn_lesion, seed, moves=True) for seed in calibrating}
-    hospitals = [(name, seed) for seed in range(TEST_SEED, TEST_SEED + others) for name in ("A", "B")]
-    makers |= {f"{name}-{seed}": partial(hospital_lesion, seed, name) for name, seed in hospitals}
+    drawn = drawn_makers(n)
+    hospitals = [(name, seed) for seed in seeds_of(n)["measured"] for name in ("A", "B")]
+    makers = drawn | {f"{name}-{seed}": partial(hospital_lesion, seed, name) for name, seed in hospitals}
     made = dict(zip(makers, lesions(folder, makers, on_case=on_case), strict=True))
-    taught = [made[f"drawn-{seed}"] for seed in first]
-    sets = Divided(
-        tuple(c for i, c in enumerate(taught) if i % 8),
-        tuple(taught[::8]),
-        tuple(made[f"moving-{seed}"] for seed in calibrating),
-    )
+    taught = [made[key] for key in drawn]
+    sets = Divided(tuple(c for i, c in enumerate(taught[:n]) if i % 8), tuple(taught[:n:8]), tuple(taught[n:]))
     tests = {
         f"hospital {name}": tuple(made[f"{name}-{seed}"] for where, seed in hospitals if where == name)
         for name in ("A", "B")
@@ -227,36 +243,3 @@ def _judgement(classifier: Classifier, sets: Divided, seed: int) -> Judgement:
         linear_scaling,
         fit_conformal(labels, linear_scaling.probability(outside), classes=CLASSES),
     )
-
-
-def measures(model: DiagnosisModel, cases: Sequence[LabelledLesion], *, seed: int) -> dict[str, Any]:
-    """Measure a model on patients that took no part in its training or calibration.
-
-    Returns
-    -------
-    dict
-        For ``network`` and ``combined``: area under the curve with bootstrap interval, calibration, and of the
-        conformal sets the coverage and the share of cases with a label, and the accuracy among those; beside them the
-        number of cases, and the share that is called unlike the training cases (and would not be put to the model).
-    """
-    labels = np.array([c.label for c in cases])
-    result: dict[str, Any] = {"cases": _counts(cases)}
-    result["called_unlike"] = float(np.mean([model.judgement.familiar.compare(c.crop).unlike for c in cases]))
-    for name in ("network", "combined"):
-        told = [
-            judge_crop(model, c.crop, override=True, clinical=c.clinical if name == "combined" else None) for c in cases
-        ]
-        p = np.array([d.probabilities[CLASSES[1]] for d in told])
-        area = bootstrap_interval(labels, p, lambda y, s: delong_auc(y, s).auc, seed=seed, n=1000)
-        fit = calibration(labels, p, groups=min(10, len(cases) // 2))
-        named = [d.label for d in told]
-        right = [n == CLASSES[c.label] for n, c in zip(named, cases, strict=True) if n is not None]
-        result[name] = {
-            "auc": area.value, "auc_low": area.low, "auc_high": area.high,
-            "ece": fit.ece, "brier": fit.brier, "calibration_slope": fit.slope,
-            "coverage_stated": COVERAGE,
-            "coverage": float(np.mean([CLASSES[c.label] in d.label_set for c, d in zip(cases, told, strict=True)])),
-            "labelled": float(np.mean([n is not None for n in named])),
-            "accuracy_of_labelled": float(np.mean(right)) if right else float("nan"),
-        }  # fmt: skip
-    return result
