@@ -62,6 +62,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "roi-too-small": "the region is a single voxel or a line",
         "roi-label-absent": "the label that was asked for is not in the mask",
         "roi-label-ambiguous": "the mask holds several labels and none was chosen",
+        "roi-turned": "the mask has the voxels of the image with its axes counted otherwise",
         "roi-constant": "all voxels of the region have the same value",
         "roi-not-finite": "the image has NaN or infinite values inside the region",
         "roi-flat": "the region lies in a single slice",
@@ -73,7 +74,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "nothing-selected": "a reader has to choose something first",
         "lesion-not-found": "the network proposes no lesion",
         "growth-failed": "region growing found nothing at the seed",
-        "slab-too-thin": "fewer than three slices: no 3-D growing, no 3-D features",
+        "slab-too-thin": "fewer than three slices: no 3-D growing, no 3-D features, no network",
         # computing
         "shape-mismatch": "two arrays that belong together have different lengths or shapes",
         "value-out-of-range": "a parameter lies outside its meaningful range",

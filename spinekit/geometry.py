@@ -16,7 +16,7 @@ from spinekit.errors import GridMismatchError, InputRefusedError, ShapeMismatchE
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Geometry", "from_sitk", "require_same_grid", "resample_array", "to_sitk"]
+__all__ = ["Geometry", "from_sitk", "grid_mismatch", "require_same_grid", "resample_array", "to_sitk", "turned_onto"]
 
 SAME_GRID_TOLERANCE_VOXEL = 1e-3  # INPUTS.md 44: files of one scan differ by 1e-6 mm after conversion
 ORTHONORMAL_TOLERANCE = 1e-4  # DICOM stores direction cosines with about six digits
@@ -190,9 +190,13 @@ def require_same_grid(first: Geometry, second: Geometry, *, names: tuple[str, st
     names : tuple of str
         What lies on them, for the message, such as ``("ROI", "series")``.
     """
-    if first.same_grid(second):
-        return
-    raise GridMismatchError(
+    if not first.same_grid(second):
+        raise grid_mismatch(first, second, names=names)
+
+
+def grid_mismatch(first: Geometry, second: Geometry, *, names: tuple[str, str]) -> GridMismatchError:
+    """Return the refusal of two images that must share a grid and do not, with both grids in words."""
+    return GridMismatchError(
         found=(
             f"The {names[0]} and the {names[1]} are on different grids: "
             f"{first.describe()}, against {second.describe()}."
@@ -201,6 +205,48 @@ def require_same_grid(first: Geometry, second: Geometry, *, names: tuple[str, st
         cause="The mask was probably drawn on another series, or one of the two was resampled or cropped.",
         cure="Resample one onto the other with spinekit.resample_to(), or check that both come from the same series.",
     )
+
+
+def turned_onto(values: NDArray[Any], source: Geometry, target: Geometry) -> NDArray[Any] | None:
+    """Return an array with its axes in the order and direction of another grid that has the same voxel centres.
+
+    Nothing is interpolated: axes are swapped and run backwards. None where the voxels of the two grids do not
+    coincide however they are counted.
+
+    Parameters
+    ----------
+    values : ndarray of shape (Z, Y, X)
+        Values on `source`.
+    source, target : Geometry
+        Grids in LPS mm.
+
+    Examples
+    --------
+    >>> upwards = Geometry((1, 1, 2), (1.0, 1.0, 3.0))
+    >>> downwards = Geometry((1, 1, 2), (1.0, 1.0, 3.0), (0.0, 0.0, 3.0), ((1, 0, 0), (0, 1, 0), (0, 0, -1)))
+    >>> turned_onto(np.array([[[7]], [[9]]]), downwards, upwards).ravel().tolist()
+    [9, 7]
+    """
+    cosines = np.asarray(target.direction).T @ np.asarray(source.direction)  # [axis of target, axis of source]
+    order = np.abs(cosines).argmax(axis=1)
+    signs = np.sign(cosines[np.arange(3), order])
+    if len(set(order.tolist())) < 3:
+        return None
+    far = np.array([n - 1 if sign < 0 else 0 for n, sign in zip(np.take(source.size, order), signs, strict=True)])
+    first = np.zeros(3)
+    first[order] = far
+    turned = Geometry.from_dict(
+        {
+            "size": np.take(source.size, order).tolist(),
+            "spacing_mm": np.take(source.spacing_mm, order).tolist(),
+            "origin_mm": source.index_to_mm(first).tolist(),
+            "direction": (np.asarray(source.direction)[:, order] * signs).tolist(),
+        }
+    )
+    if not turned.same_grid(target):
+        return None
+    moved = np.transpose(values, [2 - int(axis) for axis in order[::-1]])
+    return np.ascontiguousarray(moved[tuple(slice(None, None, -1 if sign < 0 else 1) for sign in signs[::-1])])
 
 
 def to_sitk(values: NDArray[Any], geometry: Geometry) -> Any:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from spinekit.case import Roi
-from spinekit.errors import GridMismatchError, InputRefusedError
-from spinekit.geometry import Geometry, require_same_grid
+from spinekit.errors import GridMismatchError, InputRefusedError, coded_warning
+from spinekit.geometry import Geometry, grid_mismatch, turned_onto
 
 __all__ = ["DrawnRegion", "choose_region", "dicom_region_reader"]
 
@@ -121,6 +121,8 @@ def on_grid(roi: Roi, on: Geometry) -> Roi:
         If its voxels are not those of the grid.
     """
     own = roi.geometry
+    if turned_onto(roi.mask, own, on) is not None:
+        return on_same_voxels(roi, on)
     first = int(slice_numbers(np.asarray([own.origin_mm]), on, "the region")[0])
     last = first + own.size[2]
     if last <= on.size[2]:
@@ -132,5 +134,23 @@ def on_grid(roi: Roi, on: Geometry) -> Roi:
             mask = np.zeros(on.shape_zyx, dtype=bool)
             mask[first:last] = roi.mask
             return Roi(mask, on, roi.name, roi.warnings, roi.record)
-    require_same_grid(roi.geometry, on, names=("ROI", "series"))
-    return Roi(roi.mask, on, roi.name, roi.warnings, roi.record)
+    raise grid_mismatch(roi.geometry, on, names=("ROI", "series"))
+
+
+def on_same_voxels(roi: Roi, on: Geometry) -> Roi:
+    """Return a region on a grid whose voxels are its own, its axes swapped where they are counted otherwise.
+
+    Raises
+    ------
+    GridMismatchError
+        If the voxels do not coincide.
+    """
+    if roi.geometry.same_grid(on):
+        return Roi(roi.mask, on, roi.name, roi.warnings, roi.record)
+    turned = turned_onto(roi.mask, roi.geometry, on)
+    if turned is None:
+        raise grid_mismatch(roi.geometry, on, names=("ROI", "series"))
+    names = f"{roi.geometry.axis_names()} to {on.axis_names()}"
+    text = f"The mask has the voxels of the series, counted along other axes: it was turned from {names}."
+    told = coded_warning("roi-turned", text)
+    return Roi(turned, on, roi.name, (*roi.warnings, told), {**roi.record, "turned": names})

@@ -10,8 +10,8 @@ import numpy as np
 
 from spinekit.case import Roi, Volume
 from spinekit.errors import InputRefusedError
-from spinekit.geometry import Geometry, require_same_grid, to_sitk
-from spinekit.io.region_dicom import choose_region, dicom_region_reader
+from spinekit.geometry import Geometry, to_sitk
+from spinekit.io.region_dicom import choose_region, dicom_region_reader, on_same_voxels
 from spinekit.io.sources import shown
 from spinekit.provenance import write_beside
 from spinekit.settings import Reading
@@ -63,8 +63,9 @@ def read_roi(
     path : path
         NIfTI, NRRD (also .seg.nrrd with one segment per label), MetaImage, DICOM SEG, RTSTRUCT.
     on : Geometry, optional
-        The grid that the region must be on; it is never moved onto it. An RTSTRUCT has no grid of its own
-        and needs that of the image it was drawn on.
+        The grid that the region must be on; it is never moved onto it. Where the voxels coincide and only the axes
+        are counted in another order or direction, they are swapped, with the warning ``roi-turned``. An RTSTRUCT
+        has no grid of its own and needs that of the image it was drawn on.
     label : int or str, optional
         Which label, or number or name in a DICOM SEG or RTSTRUCT; needed where the file holds several.
 
@@ -111,8 +112,7 @@ def read_roi(
         )
     roi = Roi(values == chosen, geometry, name, record={"method": "file", "label": chosen})
     if on is not None:
-        require_same_grid(roi.geometry, on, names=("ROI", "series"))
-        roi = Roi(roi.mask, on, name, record=roi.record)
+        roi = on_same_voxels(roi, on)
     _require_extent(roi, what)
     return roi
 

@@ -129,6 +129,7 @@ def region(*boxes) -> Callable[[np.ndarray], None]:
 BLOCK, OTHER = np.s_[1:4, 1:5, 1:5], np.s_[4:6, 5:7, 5:7]
 SHEARED = np.array([[-1.5, 0.3, 0, 0], [0, -1.25, 0, 0], [0, 0, 4.0, 0], [0, 0, 0, 1.0]])
 MOVED = Geometry(GRID.size, GRID.spacing_mm, (-20.0, 13.0, 36.0))
+DOWNWARDS = Geometry(GRID.size, GRID.spacing_mm, (-20.0, 13.0, 60.0), ((1, 0, 0), (0, 1, 0), (0, 0, -1)))
 ROUNDED = Geometry(GRID.size, GRID.spacing_mm, (-20.0 + 3e-6, 13.0, 40.0))
 
 
@@ -218,6 +219,8 @@ ROWS = [
         lambda values: values.__setitem__(BLOCK, 0.4), dtype=np.float32)),
     Row("44", "a mask on another grid", "refused", "grid-mismatch", roi(region(BLOCK), grid=MOVED)),
     Row("44", "a mask 0.000002 voxels aside", "read", "", roi(region(BLOCK), grid=ROUNDED)),
+    Row("44", "a mask with the same voxels, counted along other axes", "warned", "roi-turned", roi(
+        region(np.s_[2:5, 1:5, 1:5]), grid=DOWNWARDS)),
     Row("46", "a seed outside the image", "refused", "seed-outside", lambda folder: grow_region(SERIES, [(9, 0, 0)])),
 ]
 # fmt: on

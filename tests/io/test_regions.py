@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -64,6 +66,45 @@ def test_a_larger_difference_is_refused_with_both_grids_until_it_is_resampled(vo
     assert shifted(voxels).describe() in caught.value.message
     assert moved.geometry == GRID
     assert moved.n_voxels == roi().n_voxels
+
+
+ORDERS = list(itertools.product(itertools.permutations(range(3)), itertools.product((1, -1), repeat=3)))
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd"])
+@pytest.mark.parametrize(("order", "signs"), ORDERS, ids=str)
+def test_a_mask_with_the_same_voxels_counted_otherwise_is_turned_and_told(order, signs, suffix, tmp_path):
+    mask = roi(np.s_[2:5, 3:9, 4:6]).mask.copy()
+    mask[3, 8, 12] = True  # nothing is symmetric
+    first = [0 if sign > 0 else GRID.size[axis] - 1 for axis, sign in enumerate(signs)]
+    axes = np.asarray(GRID.direction) * signs
+    other = Geometry(
+        tuple(GRID.size[axis] for axis in order),
+        tuple(GRID.spacing_mm[axis] for axis in order),
+        tuple(GRID.index_to_mm(first)),
+        tuple(tuple(row) for row in axes[:, list(order)]),
+    )
+    same = np.zeros(other.shape_zyx, dtype=bool)
+    for k, j, i in np.argwhere(mask):
+        c, b, a = np.rint(other.mm_to_index(GRID.index_to_mm((i, j, k)))).astype(int)[::-1]
+        same[c, b, a] = True
+    path = write_roi(Roi(same, other), tmp_path / f"roi{suffix}")
+
+    found = read_roi(path, on=GRID)
+
+    assert_array_equal(found.mask, mask)
+    assert found.geometry == GRID
+    turned = (order, signs) != ((0, 1, 2), (1, 1, 1))
+    assert any(text.startswith("[roi-turned]") for text in found.warnings) == turned
+    assert ("turned" in found.record) == turned
+
+
+@pytest.mark.parametrize("off", [0.01, 0.5])
+def test_a_turned_mask_that_is_also_moved_is_refused(off, tmp_path):
+    down = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, -1.0))
+    other = Geometry(GRID.size, GRID.spacing_mm, (-8.0 + off, 3.0, 10.0 + 2.0 * 11), down)
+    with pytest.raises(GridMismatchError):
+        read_roi(write_roi(roi(geometry=other), tmp_path / "roi.nrrd"), on=GRID)
 
 
 def test_another_size_is_another_grid(tmp_path):
