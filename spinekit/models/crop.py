@@ -79,8 +79,8 @@ def lesion_crop(series: DynamicSeries, roi: Roi, n_baseline: int = 1) -> LesionC
     Raises
     ------
     InputRefusedError
-        ``roi-empty``; ``protocol-insufficient`` if the region has no signal before contrast; what
-        `network_input` refuses.
+        ``roi-empty``; ``slab-too-thin`` with fewer than three slices; ``protocol-insufficient`` if the region has no
+        signal before contrast; what `network_input` refuses.
     GridMismatchError
         If the region lies on another grid.
 
@@ -94,6 +94,7 @@ def lesion_crop(series: DynamicSeries, roi: Roi, n_baseline: int = 1) -> LesionC
     """
     require_same_grid(roi.geometry, series.geometry, names=("ROI", "series"))
     _require_voxels(roi)
+    _require_slices(series.geometry)
     box = _box_about(roi)
     near, mask = around(series, roi, box)
     seen = network_input(near, n_baseline)
@@ -121,6 +122,17 @@ def _require_voxels(roi: Roi) -> None:
             expected="A region that marks the lesion.",
             cause="It may have been emptied in review, or belong to another series.",
             cure="Mark the lesion again.",
+        )
+
+
+def _require_slices(grid: Geometry) -> None:
+    if min(grid.size) < 3:
+        raise InputRefusedError(
+            "slab-too-thin",
+            found=f"The series has {min(grid.size)} slice{'' if min(grid.size) == 1 else 's'}.",
+            expected="At least 3: the classifier looks at a lesion in three dimensions.",
+            cause="A single slice was exported.",
+            cure="Export the whole series.",
         )
 
 

@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 __all__ = ["DiagnosedCase", "clinical_facts", "diagnose_case", "open_diagnosis"]
 
 PathLike = str | os.PathLike[str]
-CANNOT_BE_SEEN = (
+CANNOT_BE_SEEN = (  # by the network
     "too-few-phases",
     "protocol-insufficient",
     "value-out-of-range",
-)  # by the network
+    "slab-too-thin",
+)
 
 
 @dataclass(frozen=True)

@@ -138,3 +138,15 @@ def test_a_region_without_signal_before_contrast_is_refused(case):
         lesion_crop(replace(made.series, signal=signal), roi, made.n_baseline)
 
     assert dark.value.code == "protocol-insufficient"
+
+
+def test_a_single_slice_is_refused_for_what_it_is_and_not_for_its_signal():
+    grid = Geometry((32, 32, 1), (2.0, 2.0, 4.0))
+    series = DynamicSeries(np.full((4, 1, 32, 32), 100.0, np.float32), [0, 20, 40, 60], grid, "test")
+    mask = np.zeros(grid.shape_zyx, dtype=bool)
+    mask[:, 10:20, 10:20] = True
+
+    with pytest.raises(InputRefusedError, match="has 1 slice") as refused:
+        lesion_crop(series, Roi(mask, grid), 1)
+
+    assert refused.value.code == "slab-too-thin"
