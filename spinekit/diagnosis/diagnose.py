@@ -91,7 +91,7 @@ def judge_crop(
 ) -> Diagnosis:
     """Do the same for a lesion that has been cut out; the options are those of `diagnose`."""
     likeness = model.judgement.familiar.compare(crop)
-    warnings = _warnings(crop, likeness, override=override)
+    warnings = _warnings(crop, likeness, _learned_from(model), override=override)
     record = {
         "notice": NOTICE,
         "distance": likeness.distance,
@@ -175,8 +175,13 @@ def _named(embedding: Any) -> dict[str, float]:
     return {f"embedding:{n:02d}": float(value) for n, value in enumerate(embedding)}
 
 
-def _warnings(crop: LesionCrop, likeness: Likeness, *, override: bool) -> tuple[str, ...]:
-    found = [coded_warning("not-a-diagnosis", "The model was trained on simulated cases; its output is no diagnosis.")]
+def _learned_from(model: DiagnosisModel) -> str:
+    told = model.card.get("training", {}).get("data", "")
+    return str(told) if told else "cases that its card does not name"
+
+
+def _warnings(crop: LesionCrop, likeness: Likeness, learned_from: str, *, override: bool) -> tuple[str, ...]:
+    found = [coded_warning("not-a-diagnosis", f"The model learned from {learned_from}; its output is no diagnosis.")]
     for reason in likeness.reasons:
         done = "It was put to the model all the same (override)." if override else "It was not put to the model."
         found.append(coded_warning("unlike-training", f"{reason[0].upper()}{reason[1:]}. {done}"))
