@@ -7,18 +7,30 @@ leave one out. `CODES` is the catalogue; a code that is not in it cannot be rais
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 __all__ = [
     "CODES",
+    "ENDINGS",
     "GridMismatchError",
     "InputRefusedError",
     "NothingSelectedError",
     "ShapeMismatchError",
     "SpinekitError",
     "coded_warning",
+    "shown",
 ]
+
+# what of a file's name a message may tell
+ENDINGS = frozenset(
+    {
+        ".ckpt", ".csv", ".dcm", ".gz", ".hdr", ".img", ".json", ".mha", ".nhdr", ".nii", ".nrrd", ".pkl", ".pt",
+        ".safetensors", ".seg", ".seq", ".toml", ".zip",
+    }
+)  # fmt: skip
 
 CODES: Mapping[str, str] = MappingProxyType(
     {
@@ -231,3 +243,15 @@ def coded_warning(code: str, text: str) -> str:
     if not code or " " in code:
         raise ValueError(f"A warning's code is one hyphenated word, not '{code}'.")
     return f"[{code}] {text}"
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """Return what a message may call a file or folder: its endings only, since its name can be a patient's.
+
+    Examples
+    --------
+    >>> shown("/data/Doe^Jane/Doe.nii.gz"), shown("/data/Doe^Jane")
+    ("file '….nii.gz'", 'file or folder')
+    """
+    endings = [e for e in Path(path).suffixes[-2:] if e.lower() in ENDINGS]
+    return f"file '…{''.join(endings)}'" if endings else "file or folder"

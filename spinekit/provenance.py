@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from spinekit.errors import InputRefusedError
+from spinekit.errors import InputRefusedError, shown
 
 __all__ = [
     "hash_array",
@@ -116,7 +116,7 @@ def write_beside(path: str | os.PathLike[str]) -> Iterator[Path]:
     except OSError as reason:
         raise InputRefusedError(
             "output-unwritable",
-            found=f"'{target.name}' could not be written to '{target.parent}': {reason.strerror or reason}.",
+            found=f"The {shown(target)} could not be written: {reason.strerror or type(reason).__name__}.",
             expected="A folder that can be written to, with enough space.",
             cause="The disk may be full, or the folder belongs to somebody else.",
             cure="Free space or choose another folder with --out; what was there before still stands.",

@@ -9,15 +9,16 @@ import dataclasses
 import difflib
 import os
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-from spinekit.errors import InputRefusedError
+from spinekit.errors import InputRefusedError, shown
 
 __all__ = [
     "Classifier", "Growing", "Kinetics", "Radiomics", "Reading", "Segmenting", "Study", "read_settings",
-    "settings_from", "with_baseline",
+    "settings_from", "with_baseline", "with_files",
 ]  # fmt: skip
 
 
@@ -182,7 +183,7 @@ def read_settings(path: str | os.PathLike[str] | None) -> Study:
     except FileNotFoundError as reason:
         raise InputRefusedError(
             "path-missing",
-            found=f"There is no settings file '{file.name}'.",
+            found=f"There is no settings file at the path that was given ({shown(file)}).",
             expected="A TOML file.",
             cause="The path may be misspelt.",
             cure="Check --settings, or leave it out to use the defaults.",
@@ -190,22 +191,27 @@ def read_settings(path: str | os.PathLike[str] | None) -> Study:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as reason:
         raise InputRefusedError(
             "settings-invalid",
-            found=f"'{file.name}' is not TOML: {reason}.",
+            found=f"The settings {shown(file)} is not TOML: {reason}.",
             expected="Sections such as [kinetics] with lines such as n_baseline = 1.",
             cause="YAML or JSON may have been saved under this name, or a quotation mark is missing.",
             cure="Correct the line that is named.",
         ) from reason
-    return _from_folder(settings_from(record, source=f"The file '{file.name}'"), file.absolute().parent)
+    return _from_folder(settings_from(record, source=f"The settings {shown(file)}"), file.absolute().parent)
 
 
 def _from_folder(study: Study, folder: Path) -> Study:
     """Return the settings with the paths that they name taken from a folder; an absolute one stays."""
+    return with_files(study, lambda told: os.path.normpath(folder / Path(told).expanduser()))
+
+
+def with_files(study: Study, change: Callable[[str], str]) -> Study:
+    """Return the settings with every file that they name changed to what a function makes of it."""
     changed = {}
     for section, key in PATHS:
         table = getattr(study, section)
         told = getattr(table, key)
         if told:
-            changed[section] = dataclasses.replace(table, **{key: os.path.normpath(folder / Path(told).expanduser())})
+            changed[section] = dataclasses.replace(table, **{key: change(told)})
     return dataclasses.replace(study, **changed)
 
 

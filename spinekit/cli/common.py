@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spinekit.errors import InputRefusedError, SpinekitError
+from spinekit.errors import ENDINGS, InputRefusedError, SpinekitError, shown
 
 if TYPE_CHECKING:
     from spinekit.reporting.case_run import CaseRun
 
-__all__ = ["OutOption", "QuietOption", "finish", "numbers", "progress", "told"]
+__all__ = ["OutOption", "QuietOption", "command_line", "finish", "numbers", "progress", "told"]
 
+PATH_OPTIONS = ("--out", "--start", "--model", "--settings", "--t2", "--roi", "--outline", "--journal", "--source")
 OutOption = Annotated[Path, typer.Option("--out", help="Folder of the case; made if it is not there.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Print only the path of the report.")]
 
@@ -56,6 +58,27 @@ def numbers(text: str, *, kind: type, option: str, count: int | None = None) -> 
             cure=f"Write {option} with commas between the numbers.",
         ) from reason
     return values
+
+
+def command_line(arguments: Sequence[str]) -> str:
+    """Return a command as a record may keep it: paths by their endings only, since a path can be a patient's.
+
+    Examples
+    --------
+    >>> command_line(["train", "segmentation", "/data/Doe/cases.csv", "--steps", "300", "--out=runs/Doe"])
+    "spinekit train segmentation file '….csv' --steps 300 --out=PATH"
+    """
+    before = ["", *arguments]
+    told = (_without_path(word, after=last) for last, word in zip(before, arguments, strict=False))
+    return " ".join(["spinekit", *told])
+
+
+def _without_path(word: str, *, after: str) -> str:
+    option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    of_path = (option or after) in PATH_OPTIONS or os.path.exists(value) or "/" in value or "\\" in value
+    if not value or not (of_path or Path(value).suffix in ENDINGS):
+        return word
+    return f"{option}{equals}{shown(value) if Path(value).suffix in ENDINGS else 'PATH'}"
 
 
 def finish(outcome: CaseRun, *, quiet: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from spinekit.cli.app import app
-from spinekit.cli.common import QuietOption, progress, told
+from spinekit.cli.common import QuietOption, command_line, progress, told
 
 train = typer.Typer(no_args_is_help=True, help="Train the networks; on simulated cases unless you give your own.")
 app.add_typer(train, name="train")
@@ -92,7 +92,7 @@ def segmentation(
                 CHANNELS, flat_levels=flat_levels, block=block, attention=attention, supervision=supervision
             ),
             start=start,
-            command="spinekit " + " ".join(sys.argv[1:]),
+            command=command_line(sys.argv[1:]),
             on_case=None if quiet else progress,
             on_step=None if quiet else _told_step,
         )  # fmt: skip

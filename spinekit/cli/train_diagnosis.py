@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from spinekit.cli.common import QuietOption, progress, told
+from spinekit.cli.common import QuietOption, command_line, progress, told
 from spinekit.cli.networks import OutFolder, train
 from spinekit.errors import InputRefusedError
 
@@ -30,6 +30,7 @@ def diagnosis(
     quiet: QuietOption = False,
 ) -> None:
     """Train, calibrate and measure the classifier; the folder then holds weights, card, judgement and measures."""
+    from spinekit.provenance import hash_file
     from spinekit.study.diagnosis_training import (
         DiagnosisPlan,
         divided,
@@ -49,17 +50,19 @@ def diagnosis(
                 cure="Give the path of a table, or --simulated 256.",
             )
         tell = None if quiet else progress
+        data = "simulated patients, scanners drawn at random"
         if table is None:
             sets, tests = simulated_patients(simulated, out / "crops", on_case=tell)
         else:
+            data = f"cases of a table of SHA-256 {hash_file(table)[:16]}"
             sets, tests = divided(lesions_of_table(table, out / "crops", on_case=tell), seed=seed), {}
         done = train_diagnosis(
             sets, out,
             plan=DiagnosisPlan(seed=seed, steps=steps, batch_size=batch, width=width, judge_every=judge_every),
             tests=tests,
             facts={
-                "data": "simulated patients, scanners drawn at random" if table is None else f"cases of {table.name}",
-                "command": "spinekit " + " ".join(sys.argv[1:]),
+                "data": data,
+                "command": command_line(sys.argv[1:]),
                 "seeds": {name: [s[0], s[-1]] for name, s in seeds_of(simulated).items()} if table is None else {},
             },
             on_step=None if quiet else _step,

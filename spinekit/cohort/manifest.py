@@ -17,7 +17,7 @@ from spinekit.io.sources import list_sources
 from spinekit.provenance import hash_file, hash_json, library_versions
 from spinekit.reporting.notebooks import notebook_folder
 from spinekit.reporting.seal import files_of
-from spinekit.settings import read_settings, with_baseline
+from spinekit.settings import read_settings, with_baseline, with_files
 
 __all__ = ["depends_on", "intact", "read_entry", "steps_that_stand"]
 
@@ -47,7 +47,7 @@ def depends_on(job: Mapping[str, Any]) -> dict[str, str]:
     choices = {key: value for key, value in asked.items() if key not in ("source", *FILES)}
     hashes["choices"] = hash_json({**choices, "reader": job["reader"]})
     study = with_baseline(read_settings(job["settings_file"]), asked.get("n_baseline") or 0)
-    for section, content in study.as_dict().items():
+    for section, content in with_files(study, _hash_source).as_dict().items():
         if section == "kinetics":
             hashes[BASELINE] = str(content.pop("n_baseline"))  # growing depends on it, on the rest it does not
         hashes[f"settings [{section}]"] = hash_json(content)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spinekit import workflow
 from spinekit.case import DynamicSeries, Roi
-from spinekit.errors import InputRefusedError
+from spinekit.errors import InputRefusedError, shown
 from spinekit.io.layout import MARKER, CaseFolder
 from spinekit.viewmodels import Journal, RoiReview, SeedSelection
 from spinekit.viewmodels.effort import Effort, effort_of
@@ -48,7 +48,7 @@ def _case_folder(path: Path) -> Path | None:
 def _missing(path: Path) -> InputRefusedError:
     return InputRefusedError(
         "path-missing",
-        found=f"There is nothing at '{path.name}'.",
+        found=f"There is nothing at the path that was given ({shown(path)}).",
         expected="A case folder or a journal.json.",
         cause="The path may be misspelt.",
         cure="Check it.",
@@ -139,7 +139,7 @@ def _named(reading: Reading, name: str) -> Reading:
 def _no_series(path: Path) -> InputRefusedError:
     return InputRefusedError(
         "case-incomplete",
-        found=f"'{path.name}' is a journal that lies in no case folder, and no series was given.",
+        found=f"The {shown(path)} is a journal that lies in no case folder, and no series was given.",
         expected="The series it was made on.",
         cause="The journal was copied out of its case.",
         cure="Give the series with --series, or the case folder instead of the journal.",

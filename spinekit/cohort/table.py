@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from spinekit.diagnosis.combined import CLINICAL
-from spinekit.errors import InputRefusedError
+from spinekit.errors import InputRefusedError, shown
 
 __all__ = ["Case", "read_table"]
 
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # a pseudonym that is a safe file name everywhere
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)  # names that Windows keeps for itself
+NUMBERS_ONLY = re.compile(r"[-+0-9.,; eE]*")
 SIMULATED = "simulated:"
 NO = ("no", "false", "0")
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -83,7 +84,7 @@ def read_table(path: str | os.PathLike[str], *, mark_by: str = "") -> list[Case]
     if not file.is_file():
         raise InputRefusedError(
             "path-missing",
-            found=f"There is no table '{file.name}'.",
+            found=f"There is no table at the path that was given ({shown(file)}).",
             expected="A CSV file.",
             cause="The path may be misspelt.",
             cure="Check it.",
@@ -103,13 +104,13 @@ def _rows(file: Path) -> tuple[list[dict[str, str]], dict[str, str]]:
             rows = [row for row in reader if any((v or "").strip() for v in row.values() if isinstance(v, str))]
             header = [str(name).strip() for name in reader.fieldnames or ()]
     except (UnicodeDecodeError, csv.Error) as reason:
-        raise _invalid(f"'{file.name}' cannot be read: {reason}", "A CSV file in UTF-8") from reason
+        raise _invalid(f"The {shown(file)} cannot be read: {reason}", "A CSV file in UTF-8") from reason
     given = {name.lower(): name for name in reversed(header)}
     places = {column: given[alias] for column, names in COLUMNS.items() for alias in reversed(names) if alias in given}
     absent = [column for column in ("case", "series") if column not in places]
     if absent or not rows:
         raise _invalid(
-            f"'{file.name}' has {len(rows)} rows and the columns {', '.join(header) or 'none'}",
+            f"The {shown(file)} has {len(rows)} rows and {len(header)} columns ({', '.join(places) or 'none'} known)",
             "A header with the columns case and series, and at least one row, separated by commas",
         )
     return [{(k or "").strip(): v for k, v in row.items() if isinstance(v, str)} for row in rows], places
@@ -194,10 +195,15 @@ def _voxels(text: str, column: str) -> list[list[int]]:
     return voxels
 
 
+def _quoted(text: str) -> str:
+    """Return a cell as a message may tell it: words can be a patient's name that slipped into another column."""
+    return f"'{text[:40]}'" if NUMBERS_ONLY.fullmatch(text) else f"{len(text)} characters that are no numbers"
+
+
 def _bad_cell(column: str, text: str) -> InputRefusedError:
     return InputRefusedError(
         "value-out-of-range",
-        found=f"The column '{column}' holds '{text[:40]}'." if text else f"The column '{column}' is empty.",
+        found=f"The column '{column}' holds {_quoted(text)}." if text else f"The column '{column}' is empty.",
         expected="i,j,k such as 85,131,38 for a seed; numbers for times and phases; a path for a series.",
         cause="A separator may be missing, or a decimal comma was used.",
         cure="Correct the cell; put cells that hold commas between quotation marks.",

@@ -104,7 +104,7 @@ def open_model(model: str | os.PathLike[str] | None = None) -> DiagnosisModel:
     except (OSError, ValueError, KeyError, TypeError) as reason:
         raise InputRefusedError(
             "model-unsafe",
-            found=f"'{file.name}' is absent or cannot be read ({type(reason).__name__}).",
+            found=f"The judgement beside the weights is absent or cannot be read ({type(reason).__name__}).",
             expected="The judgement that spinekit train diagnosis writes beside the weights.",
             cause="Only the weights may have been copied.",
             cure="Copy all three files of the training.",
@@ -112,7 +112,7 @@ def open_model(model: str | os.PathLike[str] | None = None) -> DiagnosisModel:
     if kept.get("sha256") != hash_json(record) or record["weights_sha256"] != classifier.card["sha256"]:
         raise InputRefusedError(
             "model-changed",
-            found=f"'{file.name}' does not carry the hash of its contents or of the weights beside it.",
+            found="The judgement does not carry the hash of its contents or of the weights beside it.",
             expected="Weights, card and judgement of one training.",
             cause="A file was altered or replaced after training.",
             cure="Copy all three files again.",

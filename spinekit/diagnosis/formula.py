@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spinekit.errors import InputRefusedError
+from spinekit.errors import InputRefusedError, shown
 from spinekit.provenance import write_json
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def read_linear_model(path: str | os.PathLike[str]) -> LinearModel:
     if not file.is_file():
         raise InputRefusedError(
             "path-missing",
-            found=f"There is no model '{file.name}'.",
+            found=f"There is no model at the path that was given ({shown(file)}).",
             expected="A JSON file of spinekit.",
             cause="The path may be misspelt.",
             cure="Check it.",
@@ -147,7 +147,7 @@ def read_linear_model(path: str | os.PathLike[str]) -> LinearModel:
     except (UnicodeDecodeError, ValueError, KeyError, TypeError, AttributeError) as reason:
         raise InputRefusedError(
             "file-corrupt",
-            found=f"'{file.name}' is no model of spinekit: {reason}.",
+            found=f"The {shown(file)} is no model of spinekit: {reason}.",
             expected="A JSON file that write_linear_model has written.",
             cause="It may be of another program, or was edited.",
             cure="Write the model anew. A pickle is never read.",

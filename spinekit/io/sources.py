@@ -10,11 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from spinekit.errors import InputRefusedError
+from spinekit.errors import InputRefusedError, shown
 
 __all__ = ["FileSource", "list_sources", "shown", "without_path"]
 
-ENDINGS = {".nii", ".gz", ".nrrd", ".nhdr", ".seq", ".seg", ".dcm", ".zip", ".json", ".hdr", ".img", ".mha", ".csv"}
 LARGEST_ARCHIVE = 32 * 1024**3  # bytes unpacked; a dynamic series is rarely above 2 GiB
 LARGEST_RATIO = 200.0  # DICOM deflates by less than 20; a bomb by 1,000
 
@@ -33,18 +32,6 @@ class FileSource:
             with zipfile.ZipFile(self.path) as archive:
                 return archive.read(self.member)
         return self.path.read_bytes()
-
-
-def shown(path: str | os.PathLike[str]) -> str:
-    """Return what a message may call a file or folder: its endings only, since its name can be a patient's.
-
-    Examples
-    --------
-    >>> shown("/data/Doe^Jane/Doe.nii.gz"), shown("/data/Doe^Jane")
-    ("file '….nii.gz'", 'file or folder')
-    """
-    endings = [e for e in Path(path).suffixes[-2:] if e.lower() in ENDINGS]
-    return f"file '…{''.join(endings)}'" if endings else "file or folder"
 
 
 def without_path(text: str, path: str | os.PathLike[str]) -> str:

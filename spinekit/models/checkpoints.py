@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spinekit.errors import InputRefusedError
+from spinekit.errors import InputRefusedError, shown
 from spinekit.provenance import hash_file, write_beside, write_json
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def read_card(path: str | os.PathLike[str], *, kind: str) -> dict[str, Any]:
     if not weights.is_file():
         raise InputRefusedError(
             "model-missing",
-            found=f"There is no file '{weights.name}' in '{weights.parent}'.",
+            found=f"There are no weights at the path that was given ({shown(weights)}).",
             expected=f"Weights ending in {ENDING}, with a card ending in .json beside them.",
             cause="The path may be misspelt, or the training has not been run.",
             cure="Check the path, leave model out to use the demonstration weights, or run spinekit train.",
@@ -111,7 +111,7 @@ def read_card(path: str | os.PathLike[str], *, kind: str) -> dict[str, Any]:
     if found != card["sha256"]:
         raise InputRefusedError(
             "model-changed",
-            found=f"'{weights.name}' has the SHA-256 {found[:16]}...",
+            found=f"The {shown(weights)} has the SHA-256 {found[:16]}...",
             expected=f"{str(card['sha256'])[:16]}..., as its card says.",
             cause="The file was damaged or replaced after training, or the card belongs to other weights.",
             cure="Copy both files again from where the network was trained.",
@@ -119,7 +119,7 @@ def read_card(path: str | os.PathLike[str], *, kind: str) -> dict[str, Any]:
     if card["kind"] != kind:
         raise InputRefusedError(
             "model-other",
-            found=f"'{weights.name}' is a network of kind '{card['kind']}'.",
+            found=f"The {shown(weights)} holds a network of kind '{card['kind']}'.",
             expected=f"A network of kind '{kind}'.",
             cause="The networks for segmentation and for diagnosis may have been mixed up.",
             cure="Give the other file.",
@@ -154,7 +154,7 @@ def fill_network(net: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
         if here != there:
             raise InputRefusedError(
                 "model-shape",
-                found=f"The tensor '{name}' is {here or 'absent'} in '{Path(path).name}'.",
+                found=f"The tensor '{name}' is {here or 'absent'} in the {shown(path)}.",
                 expected=f"{there or 'No such tensor'}, as the network has it.",
                 cause="The weights belong to a network with other widths, blocks or channels.",
                 cure="Give weights and card of one training.",
@@ -166,7 +166,7 @@ def fill_network(net: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
 def _weights_path(path: str | os.PathLike[str]) -> Path:
     weights = Path(path)
     if weights.suffix != ENDING:
-        raise _unsafe(weights, f"It ends in '{weights.suffix}'.")
+        raise _unsafe(weights, f"It does not end in {ENDING}.")
     return weights
 
 
@@ -174,7 +174,9 @@ def _card(file: Path) -> dict[str, Any]:
     try:
         card = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as reason:
-        raise _unsafe(file.with_suffix(ENDING), f"Its card '{file.name}' is absent or not JSON.") from reason
+        raise _unsafe(
+            file.with_suffix(ENDING), "Its card, named alike with .json, is absent or not JSON."
+        ) from reason
     missing = [key for key in CARD_KEYS if not isinstance(card, dict) or key not in card]
     if missing:
         raise _unsafe(file.with_suffix(ENDING), f"Its card lacks {', '.join(missing)}.")
@@ -184,7 +186,7 @@ def _card(file: Path) -> dict[str, Any]:
 def _unsafe(file: Path, why: str) -> InputRefusedError:
     return InputRefusedError(
         "model-unsafe",
-        found=f"The model file '{file.name}' was given. {why}",
+        found=f"The model {shown(file)} was given. {why}",
         expected=f"Weights ending in {ENDING} with a JSON card of the same name beside them.",
         cause="A pickle such as .pt or .ckpt can run code when it is opened, and is never opened here.",
         cure="Export the weights as safetensors with spinekit.models.checkpoints.save_network().",

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from spinekit.case import DynamicSeries
-from spinekit.errors import InputRefusedError
+from spinekit.errors import InputRefusedError, shown
 from spinekit.geometry import Geometry, require_same_grid
 from spinekit.models.checkpoints import fill_network, read_card, save_network
 from spinekit.models.clicks import CLICK_CHANNELS
@@ -184,7 +184,7 @@ def _rows(table: Path) -> list[dict[str, str]]:
     if not table.is_file():
         raise InputRefusedError(
             "path-missing",
-            found=f"There is no table '{table.name}'.",
+            found=f"There is no table at the path that was given ({shown(table)}).",
             expected="A CSV file with the columns case, series, lesions, n_baseline.",
             cause="The path may be misspelt.",
             cure="Check it, or make simulated cases with spinekit train cases.",
@@ -195,7 +195,7 @@ def _rows(table: Path) -> list[dict[str, str]]:
     if not rows or not all({"case", "series", "lesions"} <= row.keys() for row in rows) or len(set(names)) < len(names):
         raise InputRefusedError(
             "table-invalid",
-            found=f"'{table.name}' has {len(rows)} rows and the columns {', '.join(rows[0]) if rows else 'none'}.",
+            found=f"The {shown(table)} has {len(rows)} rows, and lacks a column or names a case twice.",
             expected="The columns case, series and lesions, and a name of its own for each case.",
             cause="A column may be misspelt, or a case stands twice.",
             cure="Correct the table.",

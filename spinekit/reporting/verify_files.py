@@ -14,6 +14,7 @@ from spinekit.provenance import hash_file, library_versions
 from spinekit.reporting.differences import Difference, differing_leaves, named
 from spinekit.reporting.seal import files_of, read_seal
 from spinekit.settings import read_settings, with_baseline
+from spinekit.workflow.loading import without_paths
 
 __all__ = ["choices", "hashes", "read_json", "read_records", "settings", "versions"]
 
@@ -86,7 +87,7 @@ def settings(folder: CaseFolder, kept: Records, notes: list[str]) -> Iterator[Di
         notes.append("the settings file that was given is no longer there; the case keeps what it said")
         return
     try:
-        now = with_baseline(read_settings(file["path"]), kept["remembered"].get("n_baseline") or 0).as_dict()
+        now = _settings_now(file["path"], kept["remembered"].get("n_baseline") or 0)
     except SpinekitError as refused:
         yield Difference("settings file", f"cannot be read any more: {refused.message} [{refused.code}]")
         return
@@ -95,6 +96,11 @@ def settings(folder: CaseFolder, kept: Records, notes: list[str]) -> Iterator[Di
             f"setting {place}",
             f"the case used {_at(recorded, place)!r}, the settings file now says {_at(now, place)!r}",
         )
+
+
+def _settings_now(path: str, n_baseline: int) -> dict[str, Any]:
+    """Return what the settings file says now, files by their SHA-256, as the case keeps them."""
+    return without_paths(with_baseline(read_settings(path), n_baseline), remember=False).as_dict()
 
 
 def _at(record: Any, place: str) -> Any:

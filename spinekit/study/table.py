@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spinekit.errors import InputRefusedError
+from spinekit.errors import InputRefusedError, shown
 
 __all__ = ["CLASSES", "CLINICAL", "StudyCase", "read_study_table", "simulated_table"]
 
@@ -99,13 +99,13 @@ def read_study_table(path: str | os.PathLike[str], *, clinical: tuple[str, ...] 
     --------
     >>> read_study_table("absent.csv")
     Traceback (most recent call last):
-    spinekit.errors.InputRefusedError: There is no table 'absent.csv'. ...
+    spinekit.errors.InputRefusedError: There is no table at the path that was given (file '….csv'). ...
     """
     file = Path(path)
     if not file.is_file():
         raise InputRefusedError(
             "path-missing",
-            found=f"There is no table '{file.name}'.",
+            found=f"There is no table at the path that was given ({shown(file)}).",
             expected="A CSV file with one row per case.",
             cause="The path may be misspelt.",
             cure="Check it, or make one with spinekit phantom.",
@@ -115,7 +115,7 @@ def read_study_table(path: str | os.PathLike[str], *, clinical: tuple[str, ...] 
     missing = [name for name in ("case", "series", "label") if not rows or name not in rows[0]]
     if missing:
         raise _invalid(
-            f"'{file.name}' has {len(rows)} rows and lacks {', '.join(missing)}.",
+            f"The {shown(file)} has {len(rows)} rows and lacks {', '.join(missing)}.",
             "The columns case, series and label, and at least one row.",
             "Add the columns; docs/study.md shows a table.",
         )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from spinekit.case import DynamicSeries
-from spinekit.errors import InputRefusedError
+from spinekit.errors import InputRefusedError, shown
 from spinekit.provenance import library_versions, to_json, write_json
 
 __all__ = ["Journal", "runs_of", "series_identity", "voxels_of"]
@@ -163,16 +163,16 @@ class Journal:
         except FileNotFoundError as reason:
             raise InputRefusedError(
                 "path-missing",
-                found=f"There is no journal '{file.name}'.",
+                found=f"There is no journal at the path that was given ({shown(file)}).",
                 expected="A journal.json written by spinekit.",
                 cause="The path may be misspelt.",
                 cure="Check it, or leave it out and click.",
             ) from reason
         except (json.JSONDecodeError, UnicodeDecodeError) as reason:
-            raise _unreadable(f"'{file.name}' is not JSON") from reason
+            raise _unreadable(f"the {shown(file)} is not JSON") from reason
         kinds = {"format": int, "series_sha256": str, "reader": str, "versions": dict, "actions": list}
         if not isinstance(record, dict) or any(not isinstance(record.get(k), kind) for k, kind in kinds.items()):
-            raise _unreadable(f"'{file.name}' lacks {', '.join(kinds)}")
+            raise _unreadable(f"the {shown(file)} lacks {', '.join(kinds)}")
         if record["format"] != FORMAT:
             raise _unreadable(f"its format is {record['format']}, this version reads {FORMAT}")
         if not all(isinstance(a, dict) and {"step", "action"} <= set(a) for a in record["actions"]):

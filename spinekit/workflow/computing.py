@@ -15,7 +15,7 @@ from spinekit.case import DynamicSeries, ParameterMaps, Roi, Volume
 from spinekit.errors import InputRefusedError
 from spinekit.io.layout import CaseFolder
 from spinekit.provenance import hash_file, library_versions, write_beside, write_json
-from spinekit.workflow.loading import missing_step, open_marker, open_series, open_settings
+from spinekit.workflow.loading import kept_settings, missing_step, open_marker, open_series, open_settings
 from spinekit.workflow.marking import open_roi
 
 if TYPE_CHECKING:
@@ -206,7 +206,8 @@ def compute_features(case_dir: PathLike) -> pd.DataFrame:
     )
     with write_beside(folder.features) as path:
         table.to_csv(path, float_format="%.17g")
-    write_json(folder.features_record, {"settings": vars(chosen), "warnings": list(table.attrs.get("warnings", ()))})
+    kept = vars(kept_settings(case_dir).radiomics)
+    write_json(folder.features_record, {"settings": kept, "warnings": list(table.attrs.get("warnings", ()))})
     return table
 
 
@@ -273,7 +274,7 @@ def write_provenance(case_dir: PathLike) -> dict[str, Any]:
         "written_utc": datetime.now(UTC).isoformat(timespec="seconds"),
         "origin": open_marker(case_dir)["origin"],
         "versions": library_versions(),
-        "settings": open_settings(case_dir).as_dict(),
+        "settings": kept_settings(case_dir).as_dict(),
         "series": {
             "sha256": series.record["sha256"],
             "time_source": series.time_source,

@@ -12,13 +12,14 @@ from spinekit.case import DynamicSeries, Volume
 from spinekit.errors import InputRefusedError
 from spinekit.io.layout import CaseFolder
 from spinekit.provenance import write_json
-from spinekit.settings import Study, settings_from
+from spinekit.settings import Study, settings_from, with_files
 
 if TYPE_CHECKING:
     pass
 
 __all__ = [
-    "LoadedCase", "is_simulated", "load_case", "missing_step", "open_series", "open_settings", "open_t2",
+    "LoadedCase", "is_simulated", "kept_settings", "load_case", "missing_step", "open_series", "open_settings",
+    "open_t2", "without_paths",
 ]  # fmt: skip
 
 SIMULATED = "simulated:"  # a source such as "simulated:7" is the embedded case made from seed 7
@@ -83,7 +84,7 @@ def load_case(
     from spinekit import io
     from spinekit.io.stored import store_series
 
-    study = settings or Study()
+    study = without_paths(settings or Study(), remember=remember)
     folder = CaseFolder.for_writing(case_dir)
     seed_ijk, t2_image, origin = None, None, "files"
     if isinstance(source, str) and source.startswith(SIMULATED):
@@ -171,9 +172,35 @@ def open_series(case_dir: PathLike) -> DynamicSeries:
     return open_stored(CaseFolder.at(case_dir).series)
 
 
-def open_settings(case_dir: PathLike) -> Study:
-    """Return the settings the case was loaded with."""
+def kept_settings(case_dir: PathLike) -> Study:
+    """Return the settings as the case keeps them: files that they name stand there by their SHA-256."""
     return settings_from(json.loads(CaseFolder.at(case_dir).settings.read_text(encoding="utf-8")))
+
+
+def open_settings(case_dir: PathLike) -> Study:
+    """Return the settings the case was loaded with, with the paths of the files that they name.
+
+    Raises
+    ------
+    InputRefusedError
+        ``path-missing`` if such a file is not known on this machine, or has changed.
+    """
+    from spinekit.io.whereabouts import known_file
+
+    return with_files(kept_settings(case_dir), known_file)
+
+
+def without_paths(study: Study, *, remember: bool = True) -> Study:
+    """Return the settings with the SHA-256 of the files that they name: a path can be a patient's.
+
+    Raises
+    ------
+    InputRefusedError
+        ``path-missing``.
+    """
+    from spinekit.io.whereabouts import name_by_hash
+
+    return with_files(study, lambda path: name_by_hash(path, remember=remember))
 
 
 def open_t2(case_dir: PathLike) -> Volume | None:
