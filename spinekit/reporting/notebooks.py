@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -48,7 +49,7 @@ class NotebookRun:
 
 
 def notebook_folder() -> Path:
-    """Return the folder of the notebooks: beside the package in a checkout, inside it in a wheel.
+    """Return the folder of the notebooks: beside the package in a checkout, under share/spinekit from a wheel.
 
     Raises
     ------
@@ -56,15 +57,15 @@ def notebook_folder() -> Path:
         ``path-missing`` if it is in neither place.
     """
     package = Path(__file__).resolve().parents[1]
-    for folder in (package / "notebooks", package.parent / "notebooks"):
+    for folder in (package.parent / "notebooks", Path(sys.prefix) / "share" / "spinekit" / "notebooks"):
         if any(folder.glob("[0-9][0-9]_*.ipynb")):
             return folder
     raise InputRefusedError(
         "path-missing",
         found="The notebooks are not installed with this package.",
-        expected="A folder 'notebooks' inside spinekit or beside it.",
+        expected="A folder 'notebooks' beside the package, or share/spinekit/notebooks in the environment.",
         cause="The package was copied without them.",
-        cure="Install from a checkout, with 'make setup'.",
+        cure="Install from a checkout with 'make setup', or from a wheel.",
     )
 
 
