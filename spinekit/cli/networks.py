@@ -43,7 +43,7 @@ def segmentation(
         Path, typer.Argument(help="CSV with the columns case, series, lesions, n_baseline; docs/networks.md.")
     ],
     out: OutFolder,
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Batches in all.")] = 7000,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Batches in all.")] = 8000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the weights and of every batch.")] = 5,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Patches per step.")] = 2,
     patch: Annotated[str, typer.Option("--patch", help="Voxels of a patch, z,y,x.")] = "12,48,48",

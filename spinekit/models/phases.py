@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["PHASE_TIMES_S", "bolus_arrival_s", "phases_after_arrival", "signal_scale"]
 
 PHASE_TIMES_S = (-10.0, 10.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 240.0)  # ours: dense where curves bend
-MAX_GAP_S = 75.0  # ours: across a longer gap a straight line says nothing about a first pass
+FIRST_PASS_S = (10.0, 20.0)  # the phases of the first pass of the bolus
+MAX_GAP_S = {20.0: 23.0, 60.0: 45.0, 240.0: 75.0}  # ours: up to these times a straight line spans no longer gap
+AT_ONCE_S = 10.0  # ours: after the last phase before contrast, where the first pass was not imaged
 
 
 def signal_scale(series: DynamicSeries, n_baseline: int = 1) -> float:
@@ -77,7 +79,8 @@ def bolus_arrival_s(series: DynamicSeries, n_baseline: int = 1) -> float:
     float
         The line through the first two phases after the baseline, on the mean curve of the 1 % of
         voxels that enhance most, is followed back to the baseline; the result is kept between the
-        last phase before contrast and the first after it, since n_baseline says so.
+        last phase before contrast and the first after it, since n_baseline says so. Where those two lie more than 23 s
+        apart, the line is not that of the first pass: the result is at most 10 s after the last phase before contrast.
 
     Raises
     ------
@@ -99,8 +102,10 @@ def bolus_arrival_s(series: DynamicSeries, n_baseline: int = 1) -> float:
     curve = rise.reshape(len(rise), -1)[:, most].mean(axis=1, dtype=np.float64)
     times = series.times_s[n_baseline:]
     first, last = float(series.times_s[n_baseline - 1]), float(times[0])
+    if last - first > MAX_GAP_S[FIRST_PASS_S[-1]]:
+        last = min(last, first + AT_ONCE_S)
     if len(curve) < 2 or curve[1] <= curve[0] or curve[0] <= 0:
-        return 0.5 * (first + last)
+        return min(0.5 * (first + float(times[0])), last)
     back = float(times[0] - curve[0] * (times[1] - times[0]) / (curve[1] - curve[0]))
     return min(max(back, first), last)
 
@@ -124,7 +129,8 @@ def phases_after_arrival(
     phases : ndarray of shape (10, Z, Y, X), float32
         Signal, linear between neighbouring phases; 0 where absent.
     present : ndarray of shape (10,), bool
-        False where the time lies outside the series or in a gap of more than 75 s.
+        False where the time lies outside the series or in a gap of more than 23 s (up to 20 s after arrival), 45 s (up
+        to 60 s) or 75 s: a straight line across the first pass of a bolus would look like a slow uptake.
 
     Examples
     --------
@@ -145,7 +151,7 @@ def phases_after_arrival(
         if right == 0 or right == len(times):
             continue
         gap = times[right] - times[right - 1]
-        if gap > MAX_GAP_S:
+        if gap > next(limit for until, limit in MAX_GAP_S.items() if after <= until):
             continue
         share = np.float32((wanted - times[right - 1]) / gap)
         phases[p] = (1 - share) * series.signal[right - 1] + share * series.signal[right]

@@ -14,6 +14,7 @@ import numpy as np
 
 from spinekit.geometry import Geometry, resample_array
 from spinekit.models.inputs import NetworkInput, network_input
+from spinekit.models.phases import FIRST_PASS_S
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["WORKING_MM", "block_mean", "coarse_series", "onto_series", "working_input"]
 
 WORKING_MM = (1.875, 1.875, 4.0)  # along L, P, S; ours: a lesion of 10 mm radius is ten voxels across
+FIRST_MINUTE_S = (*FIRST_PASS_S, 30.0)  # without any of them there is no area under the curve of the first minute
 NEAR_ENOUGH = 0.15  # a spacing this close is left as it is; training varies the scale by more
 
 
@@ -74,6 +76,9 @@ def block_mean(values: NDArray[Any], factors_zyx: tuple[int, int, int]) -> NDArr
 def working_input(series: DynamicSeries, n_baseline: int = 1) -> NetworkInput:
     """Return `network_input` on the working grid; ``series_geometry`` is that of the series as it came.
 
+    Where the first pass was not imaged, the wash-in slope is that of a longer rise, and vessels look like a lesion in
+    it: it is zero then, as an undefined map; so is the area under the curve where the phase at 30 s is absent too.
+
     Raises
     ------
     InputRefusedError
@@ -87,7 +92,7 @@ def working_input(series: DynamicSeries, n_baseline: int = 1) -> NetworkInput:
         for s, wanted in zip(turned, WORKING_MM, strict=True)
     )
     seen = network_input(coarse, n_baseline, spacing_mm=(x, y, z), coarser=True)
-    return replace(seen, series_geometry=series.geometry)
+    return replace(seen, channels=_without_first_pass(seen), series_geometry=series.geometry)
 
 
 def onto_series(values: NDArray[Any], seen: NetworkInput) -> NDArray[np.float32]:
@@ -101,6 +106,16 @@ def onto_series(values: NDArray[Any], seen: NetworkInput) -> NDArray[np.float32]
     wide = Geometry((i + 2, j + 2, k + 2), grid.spacing_mm, (x, y, z), grid.direction)
     padded = np.pad(np.asarray(values, dtype=np.float32), 1, mode="edge")
     return resample_array(padded, wide, seen.series_geometry, interpolation="linear", outside=0.0)
+
+
+def _without_first_pass(seen: NetworkInput) -> NDArray[np.float32]:
+    covered = {time: bool(seen.channels[seen.names.index(f"present:{time:g}"), 0, 0, 0]) for time in FIRST_MINUTE_S}
+    channels = seen.channels
+    if not all(covered[time] for time in FIRST_PASS_S):
+        channels[seen.names.index("map:wash_in_slope")] = 0.0
+    if not any(covered.values()):
+        channels[seen.names.index("map:auc60")] = 0.0
+    return channels
 
 
 def _coarse_grid(grid: Geometry, factors: tuple[int, ...]) -> Geometry:

@@ -57,6 +57,25 @@ def test_phases_beyond_the_series_or_inside_a_long_gap_are_absent():
     assert not phases[~present].any()
 
 
+def test_a_straight_line_across_the_first_pass_is_no_phase_of_it():
+    series = ramp([0, 12, 62, 90, 120], arrival_s=20.0, slope=2.0)
+
+    _, present = phases_after_arrival(series, 2, arrival_s=bolus_arrival_s(series, 2))
+
+    covered = dict(zip(PHASE_TIMES_S, present.tolist(), strict=True))
+    assert not any(covered[time] for time in (10.0, 20.0, 30.0))
+    assert covered[-10.0]
+    assert covered[60.0]
+    assert covered[90.0]
+
+
+def test_a_bolus_whose_first_pass_was_missed_arrives_soon_after_the_last_phase_before_it():
+    series = ramp([0, 12, 62, 90, 120], arrival_s=40.0, slope=2.0)
+    falling = replace(series, signal=series.signal[[0, 1, 4, 3, 2]])
+
+    assert bolus_arrival_s(series, 2) == bolus_arrival_s(falling, 2) == 22.0
+
+
 def test_a_gain_of_the_receiver_changes_nothing(case):
     louder = replace(case.series, signal=case.series.signal * np.float32(7.5))
 

@@ -144,3 +144,26 @@ def test_where_nothing_grows_the_channel_is_empty_and_a_warning_says_why():
 
     assert not channels[2].any()
     assert warnings[0].startswith("[click-not-grown]")
+
+
+def without(case, *numbers):
+    """The series without these phases, counted from the first after contrast."""
+    kept = np.setdiff1d(np.arange(case.series.n_phases), case.n_baseline + np.array(numbers))
+    return replace(case.series, signal=case.series.signal[kept], times_s=case.series.times_s[kept])
+
+
+def channel(seen, name):
+    return seen.channels[seen.names.index(name)]
+
+
+def test_maps_of_the_first_pass_are_undefined_where_it_was_not_imaged(case):
+    usual = working_input(case.series, case.n_baseline)
+    later = working_input(without(case, 4), case.n_baseline)
+    gone = working_input(without(case, 0, 1, 2), case.n_baseline)
+
+    for seen in (usual, later):
+        assert channel(seen, "map:wash_in_slope").any()
+        assert channel(seen, "map:auc60").any()
+    assert not channel(gone, "map:wash_in_slope").any()
+    assert not channel(gone, "map:auc60").any()
+    assert channel(gone, "map:relative_enhancement_peak").any()
