@@ -17,22 +17,31 @@ if TYPE_CHECKING:
 
 __all__ = ["leaks_in_columns"]
 
-TELLS_ALL = 0.999  # area under the curve of a single column
+TELLS_ALL = ((120, 0.992), (60, 0.995), (0, 0.999))  # rows, area that an honest 0.95 reaches in fewer than 1 of 100
+CODES = 0.98  # share of rows in which a column of few whole numbers has a number of one class alone
 AGREES = 0.95  # share of rows in which a column of two values tells the class
 FEWEST = 20  # with fewer rows a good column may separate by chance
 CONFOUNDED, UNLIKELY = 0.35, 1e-3  # both: strong enough to matter, and no chance
+BEFORE = re.compile(r"(^|_)(prior|previous|past|earlier|before|history|family)(_|$)", re.IGNORECASE)
 AFTERWARDS = re.compile(
     r"(^|_)(histolog\w*|patholog\w*|biops\w*|diagnos[ie]s|outcome|entity|ground_truth|follow_?up|survival|death"
     r"|therapy|treatment|response|final_report)(_|$)",
     re.IGNORECASE,
 )
 IDENTIFIER = re.compile(
-    r"(^|_)(id|uid|mrn|accession|case|patient|pseudonym|row|index|record|filename|path)(_?(id|no|number|name))?$",
+    r"(^|_)(id|uid|mrn|accession|case|patient|subject|subj|study|exam|scan|sample|pseudonym|row|index|record|filename"
+    r"|path)(_?(id|no|nr|num|number|name|code))?$",
     re.IGNORECASE,
 )
+SITE = re.compile(
+    r"(^|_)(site|centre|center|hospital|institution|scanner|vendor|manufacturer)(_?(id|no|name|code))?$", re.IGNORECASE
+)
+EACH_SITE = 8  # rows of a site; with fewer a column may be the same in all of them by chance
 
 
-def leaks_in_columns(features: pd.DataFrame, y: Any, *, sites: Any, site_column: str) -> Iterator[Finding]:
+def leaks_in_columns(
+    features: pd.DataFrame, y: Any, *, sites: Any, site_column: str, patients: Any = None
+) -> Iterator[Finding]:
     """Yield columns that tell what a model must not know.
 
     Parameters
@@ -43,11 +52,12 @@ def leaks_in_columns(features: pd.DataFrame, y: Any, *, sites: Any, site_column:
     sites : array of shape (N,) or None
     site_column : str
         Its name; a finding if it is a feature.
+    patients : array of shape (N,) or None
     """
     for name in features.columns:
         column = features[name]
         yield from _afterwards(str(name))
-        if _numbers_rows(str(name), column):
+        if _numbers_rows(str(name), column) or _numbers_patients(str(name), column, patients):
             yield Finding(
                 "identifier-as-feature",
                 f"The column '{name}' numbers or names the rows.",
@@ -59,10 +69,12 @@ def leaks_in_columns(features: pd.DataFrame, y: Any, *, sites: Any, site_column:
             )
         yield from _missing(str(name), column, y)
     yield from _sites(features, y, sites, site_column)
+    if sites is None:
+        yield from _sites_by_name(features, y)
 
 
 def _afterwards(name: str) -> Iterator[Finding]:
-    if AFTERWARDS.search(name):
+    if AFTERWARDS.search(name) and not BEFORE.search(name):
         yield Finding(
             "known-only-afterwards",
             f"The column '{name}' is by its name known only once the diagnosis is.",
@@ -97,7 +109,23 @@ def _number_tells(values: Any, truth: Any) -> str:
     cases = int(truth.sum())
     area = (stats.rankdata(values)[truth == 1].sum() - cases * (cases + 1) / 2) / (cases * (truth.size - cases))
     area = max(area, 1 - area)
-    return f"separates the classes by itself (AUC {area:.3f})" if area >= TELLS_ALL else ""
+    if area >= next(limit for rows, limit in TELLS_ALL if truth.size >= rows):
+        return f"separates the classes by itself (AUC {area:.3f})"
+    return _numbers_tell(values, truth, kinds)
+
+
+def _numbers_tell(values: Any, truth: Any, kinds: Any) -> str:
+    """Say whether few repeated numbers are codes of one class each, or the share of the class in their rows."""
+    if kinds.size > truth.size / 4:
+        return ""
+    of_kind = np.searchsorted(kinds, values)
+    size = np.bincount(of_kind)
+    share = np.bincount(of_kind, weights=truth) / size
+    if (values == np.round(values)).all():
+        told = float((np.maximum(share, 1 - share) * size).sum() / truth.size)
+        return f"has a number of one class alone in {told:.0%} of the rows" if told >= CODES else ""
+    encoded = np.isclose(kinds, share, rtol=0, atol=1e-6).all() or np.isclose(kinds, 1 - share, rtol=0, atol=1e-6).all()
+    return "is the share of the class among the rows with the same number" if encoded else ""
 
 
 def _numbers_rows(name: str, column: Any) -> bool:
@@ -110,6 +138,18 @@ def _numbers_rows(name: str, column: Any) -> bool:
     ordered = whole and bool((np.diff(values) > 0).all() or (np.diff(values) < 0).all())
     dense = whole and float(np.ptp(values)) == values.size - 1
     return ordered or dense or (whole and bool(IDENTIFIER.search(name)))
+
+
+def _numbers_patients(name: str, column: Any, patients: Any) -> bool:
+    """Return whether a column of whole numbers has a number of its own for each patient of several rows."""
+    if patients is None or column.dtype.kind not in "biuf" or column.isna().any():
+        return False
+    values, who = column.to_numpy(dtype=np.float64), np.asarray(patients).astype(str)
+    n = np.unique(who).size
+    if n == len(who) or n < FEWEST / 2 or (values != np.round(values)).any():
+        return False
+    one_each = np.unique(values).size == n == len(set(zip(who.tolist(), values.tolist(), strict=True)))
+    return one_each and (float(np.ptp(values)) == n - 1 or bool(IDENTIFIER.search(name)))
 
 
 def _missing(name: str, column: Any, y: Any) -> Iterator[Finding]:
@@ -126,14 +166,19 @@ def _missing(name: str, column: Any, y: Any) -> Iterator[Finding]:
         )
 
 
+def _confounded(where: Any, y: Any) -> float:
+    """Return Cramér's V of site and class where it is strong enough to matter and no chance, else 0."""
+    strength = float(site_and_class(where, y))
+    table = [[int(((where == s) & (y == k)).sum()) for k in (0, 1)] for s in np.unique(where)]
+    sure = len(table) > 1 and strength > 0 and stats.chi2_contingency(table)[1] < UNLIKELY
+    return strength if strength >= CONFOUNDED and sure else 0.0
+
+
 def _sites(features: pd.DataFrame, y: Any, sites: Any, site_column: str) -> Iterator[Finding]:
     if sites is None:
         return
     where = np.asarray(sites).astype(str)
-    strength = site_and_class(where, y)
-    table = [[int(((where == s) & (y == k)).sum()) for k in (0, 1)] for s in np.unique(where)]
-    sure = len(table) > 1 and strength > 0 and stats.chi2_contingency(table)[1] < UNLIKELY
-    if strength >= CONFOUNDED and sure:
+    if strength := _confounded(where, y):
         yield Finding(
             "site-as-proxy",
             f"Site and class go together (Cramér's V {strength:.2f}): a model can learn the scanner.",
@@ -147,14 +192,26 @@ def _sites(features: pd.DataFrame, y: Any, sites: Any, site_column: str) -> Iter
         )
 
 
+def _sites_by_name(features: pd.DataFrame, y: Any) -> Iterator[Finding]:
+    """Find a column that by its name is the site and goes together with the class, where no site was named."""
+    for name in features.columns:
+        where = features[name].astype(str).to_numpy()
+        if SITE.search(str(name)) and np.unique(where).size <= len(where) / 4 and (strength := _confounded(where, y)):
+            yield Finding(
+                "site-as-proxy",
+                f"The column '{name}' and the class go together (Cramér's V {strength:.2f}).",
+                "Leave it out of the features and pass it as site=; include both classes from every site.",
+            )
+
+
 def _copies_site(features: pd.DataFrame, where: Any) -> bool:
-    """Return whether a column of few values tells the site in every row."""
-    n_sites = np.unique(where).size
-    if n_sites < 2:
+    """Return whether a column of few values is the same in all rows of a site, and not the same in all sites."""
+    names, counts = np.unique(where, return_counts=True)
+    if (counts >= EACH_SITE).sum() < 2:
         return False
     for name in features.columns:
         kinds = np.array([str(value) for value in features[name]])
-        words = np.unique(kinds)
-        if words.size == n_sites and len({(a, b) for a, b in zip(kinds, where, strict=True)}) == n_sites:
+        of_site = [set(kinds[where == one]) for one in names]
+        if all(len(kind) == 1 for kind in of_site) and len(set.union(*of_site)) > 1:
             return True
     return False

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["LEAKS", "AuditReport", "Finding"]
+__all__ = ["CURE", "LEAKS", "AuditReport", "Finding"]
+
+CURE = "Put the step into the pipeline and fit the pipeline on the training part of each fold."
 
 LEAKS: Mapping[str, str] = MappingProxyType(
     {

@@ -1,4 +1,4 @@
-"""Steps that were fitted with all rows: seen in the pipeline, in what it says of itself, or in the table's numbers."""
+"""Steps that were fitted with all rows, seen in the pipeline; what a script or a threshold betrays of test rows."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
 
-from spinekit.diagnosis.audit_finding import Finding
+from spinekit.diagnosis.audit_finding import CURE, Finding
+from spinekit.diagnosis.audit_numbers import leaks_in_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,12 +23,7 @@ KINDS = {  # part of a class's or step's name -> the leak it makes when it is fi
     "smote": "oversampling", "sampl": "oversampling",
     "scal": "scaler", "normaliz": "scaler", "normalis": "scaler", "quantile": "scaler", "power": "scaler",
 }  # fmt: skip
-CURE = "Put the step into the pipeline and fit the pipeline on the training part of each fold."
-EXACT = 1e-5
-MOST = 0.8  # share of the columns that has to show a trace
-FEW_COLUMNS = 2
-EXPLAINED, TOO_ALIKE = 0.95, 1e-3  # share of variance looked at; how rarely chance makes sites so alike
-JUST_ENOUGH = (1.9, 3.5)  # t values of columns that were chosen for them cluster above the first
+DEEPEST = 6  # pipelines within pipelines
 
 
 def leak_of_step(name: str) -> str:
@@ -61,15 +56,27 @@ def leaks_by_fitting(
     """
     yield from _told(fitted, folds)
     yield from _fitted_steps(pipeline)
-    yield from _scaled(table)
-    yield from _imputed(table)
-    if sites is not None:
-        yield from _harmonised(table, np.asarray(sites).astype(str))
-    yield from _selected(table, y, candidates)
+    yield from leaks_in_numbers(table, y, sites=sites, candidates=candidates)
 
 
-def _steps(pipeline: Any) -> list[tuple[str, Any]]:
-    return list(getattr(pipeline, "steps", [])) or ([("estimator", pipeline)] if pipeline is not None else [])
+def _steps(pipeline: Any, name: str = "estimator", depth: int = 0) -> list[tuple[str, Any]]:
+    """Return the innermost steps: pipelines, column transformers, unions, searches and calibrators are opened."""
+    if pipeline is None or isinstance(pipeline, str) or depth > DEEPEST:
+        return []
+    inside: list[tuple[str, Any]] = []
+    for list_name in ("steps", "transformers", "transformer_list", "estimators"):
+        listed = getattr(pipeline, list_name, None)
+        if isinstance(listed, (list, tuple)):
+            inside += [(str(item[0]), item[1]) for item in listed if isinstance(item, tuple) and len(item) > 1]
+    if not inside and type(pipeline).__name__ != "FrozenEstimator" and hasattr(pipeline, "estimator"):
+        inside = [(name, pipeline.estimator)]
+    found = [step for label, part in inside for step in _steps(part, label, depth + 1)]
+    return found if _is_list_of_steps(pipeline) else [*found, (name, pipeline)]
+
+
+def _is_list_of_steps(estimator: Any) -> bool:
+    """Return whether an estimator learns nothing of its own: what its steps learned is said by them."""
+    return hasattr(estimator, "steps") or (bool(getattr(estimator, "transformer_list", None)))
 
 
 def _told(fitted: Mapping[str, Any], folds: Any) -> Iterator[Finding]:
@@ -98,120 +105,55 @@ def _fitted_steps(pipeline: Any) -> Iterator[Finding]:
         yield Finding(code, f"The step '{name}' ({type(inside).__name__}) is fitted already.", CURE)
 
 
-def _continuous(table: pd.DataFrame) -> Any:
-    values = table.to_numpy(dtype=np.float64)
-    many = [np.unique(column[np.isfinite(column)]).size > max(10, 0.2 * len(column)) for column in values.T]
-    return values[:, np.asarray(many, dtype=bool)]
+def search_leak(pipeline: Any, folds: Any) -> Iterator[Finding]:
+    """Yield a finding if a search for parameters validates on rows that are tested."""
+    tested = np.unique(np.concatenate([np.asarray(test) for _, test in folds])) if folds else np.zeros(0, dtype=int)
+    for _, step in _steps(pipeline):
+        pairs = getattr(step, "cv", None)
+        if not isinstance(pairs, (list, tuple)) or not pairs or not tested.size:
+            continue
+        rows = np.unique(np.concatenate([np.asarray(part).ravel() for pair in pairs for part in pair]))
+        shared = np.intersect1d(rows, tested).size
+        fewest = min(len(np.asarray(train)) for train, _ in folds)
+        if shared and rows.size > fewest:  # more rows than a training part has: numbers of the whole table
+            yield Finding(
+                "tuned-on-test",
+                f"The search of {type(step).__name__} validates on {shared} rows that are tested.",
+                "Give it a splitter such as StratifiedGroupKFold, which splits the training part alone.",
+            )
 
 
-def _scaled(table: pd.DataFrame) -> Iterator[Finding]:
-    values = _continuous(table)
-    if values.shape[1] < FEW_COLUMNS:
-        return
-    low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
-    centre, spread = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
-    sample = np.nanstd(values, axis=0, ddof=1)
-    middle = np.nanmedian(values, axis=0)
-    quartile = np.subtract(*np.nanpercentile(values, [75, 25], axis=0))
-    unit = (np.abs(spread - 1) < EXACT) | (np.abs(sample - 1) < EXACT)
-    traces = {  # words -> which columns show it, and the share of columns below which it may be their nature
-        "mean 0 and standard deviation 1": ((np.abs(centre) < EXACT) & unit, 0.0),
-        "median 0 and interquartile range 1": ((np.abs(middle) < EXACT) & (np.abs(quartile - 1) < EXACT), 0.0),
-        "minimum 0 and maximum 1": ((np.abs(low) < EXACT) & (np.abs(high - 1) < EXACT), 0.5),
-        "minimum -1 and maximum 1": ((np.abs(low + 1) < EXACT) & (np.abs(high - 1) < EXACT), 0.5),
-        "largest absolute value 1": (np.abs(np.maximum(np.abs(low), np.abs(high)) - 1) < EXACT, MOST),
-    }
-    for words, (trace, least) in traces.items():
-        if trace.sum() >= FEW_COLUMNS and trace.mean() >= least:
-            seen = f"{int(trace.sum())} of {trace.size} columns have {words} over all rows."
-            yield Finding("scaler-outside-fold", seen, CURE)
+def threshold_leak(y: Any, scores: Any, threshold: float, *, folds: Any = ()) -> Iterator[Finding]:
+    """Yield a finding if a threshold is exactly one that is best for the test rows, in whichever sense of best."""
+    score = np.asarray(scores, dtype=np.float64)
+    tested = np.unique(np.concatenate([np.asarray(test) for _, test in folds])) if folds else np.arange(score.size)
+    for rows in (tested, np.arange(score.size)):
+        rows = rows[np.isfinite(score[rows])]
+        if _best_for(y[rows], score[rows], threshold):
+            yield Finding(
+                "threshold-on-test",
+                f"The threshold {threshold:.6g} is exactly the best one for the test rows.",
+                "Choose it on training rows, such as inner folds, or before the study.",
+            )
             return
 
 
-def _imputed(table: pd.DataFrame) -> Iterator[Finding]:
-    filled = []
-    for name in table.columns:
-        values = table[name].to_numpy(dtype=np.float64)
-        values = values[np.isfinite(values)]
-        kinds, counts = np.unique(values, return_counts=True)
-        repeated = kinds[counts >= 3]
-        # a column of measurements repeats no value, but for the one that filled its gaps
-        if repeated.size == 1 and kinds.size > 0.5 * values.size and counts.max() == values.size - kinds.size + 1:
-            rest = values[values != repeated[0]]
-            if rest.size and any(
-                np.isclose(repeated[0], centre, rtol=1e-6) for centre in (rest.mean(), np.median(rest))
-            ):
-                filled.append(str(name))
-    if filled:
-        yield Finding(
-            "imputation-outside-fold",
-            f"'{filled[0]}' and {len(filled) - 1} further columns repeat the mean or median of all other rows.",
-            CURE,
-        )
-
-
-def _harmonised(table: pd.DataFrame, where: Any) -> Iterator[Finding]:
-    values = _continuous(table)
-    names = np.unique(where)
-    if names.size < 2 or values.shape[1] < FEW_COLUMNS + 2:
-        return
-    filled = np.where(np.isfinite(values), values, np.nanmean(values, axis=0))
-    scaled = (filled - filled.mean(axis=0)) / np.maximum(filled.std(axis=0), 1e-300)
-    parts, strength, _ = np.linalg.svd(scaled, full_matrices=False)
-    kept = int(np.searchsorted(np.cumsum(strength**2) / (strength**2).sum(), EXPLAINED)) + 1
-    parts = parts[:, : min(kept, len(where) // 4)] * np.sqrt(len(where))  # independent, of variance 1
-    apart = sum((where == s).sum() * (parts[where == s].mean(axis=0) ** 2).sum() for s in names)
-    freedom = parts.shape[1] * (names.size - 1)
-    if stats.chi2.cdf(apart, freedom) < TOO_ALIKE:
-        yield Finding(
-            "harmonisation-outside-fold",
-            f"The means of the sites differ by a chi-square of {apart:.2g} where chance gives about {freedom}.",
-            CURE,
-        )
-
-
-def _selected(table: pd.DataFrame, y: Any, candidates: Any) -> Iterator[Finding]:
-    if candidates is not None and table.shape[1] < candidates.shape[1]:
-        strength = _t_values(candidates, y)
-        best = set(np.asarray(candidates.columns)[np.argsort(-strength)[: table.shape[1]]])
-        share = len(best & set(table.columns)) / table.shape[1]
-        if share >= 0.5 and table.shape[1] <= 0.5 * candidates.shape[1]:
-            seen = f"{share:.0%} of the {table.shape[1]} columns are the best of {candidates.shape[1]} over all rows."
-            yield Finding("selection-outside-fold", seen, CURE)
-        return
-    strength = _t_values(table, y)
-    low, usual = JUST_ENOUGH
-    if strength.size >= 6 and strength.min() >= low and np.percentile(strength, 25) < usual:
-        seen = (
-            f"All {strength.size} columns differ between the classes over all rows (smallest t {strength.min():.1f}), "
-            "as columns do that were chosen for it."
-        )
-        yield Finding("selection-outside-fold", seen, CURE)
-
-
-def _t_values(table: pd.DataFrame, y: Any) -> Any:
-    values = table.to_numpy(dtype=np.float64)
-    values = np.where(np.isfinite(values), values, np.nanmean(values, axis=0))
-    one, other = values[y == 1], values[y == 0]
-    error = np.sqrt(one.var(axis=0, ddof=1) / len(one) + other.var(axis=0, ddof=1) / len(other))
-    return np.abs(one.mean(axis=0) - other.mean(axis=0)) / np.where(error > 0, error, np.inf)
-
-
-def threshold_leak(y: Any, scores: Any, threshold: float) -> Iterator[Finding]:
-    """Yield a finding if a threshold is exactly one that is best for these test rows."""
-    score = np.asarray(scores, dtype=np.float64)
+def _best_for(y: Any, score: Any, threshold: float) -> bool:
     kinds = np.unique(score)
+    if np.unique(y).size < 2 or round(threshold, 2) == threshold or kinds.size <= score.size / 2:
+        return False  # a rounded threshold, or scores of few values, may well coincide
     cuts = np.concatenate([kinds, (kinds[1:] + kinds[:-1]) / 2])
     called = score[None] >= cuts[:, None]
-    youden = called[:, y == 1].mean(axis=1) - called[:, y == 0].mean(axis=1)
-    accuracy = (called == (y == 1)[None]).mean(axis=1)
-    best = np.concatenate([cuts[youden >= youden.max() - 1e-12], cuts[accuracy >= accuracy.max() - 1e-12]])
-    if round(threshold, 2) != threshold and np.isclose(best, threshold, rtol=0, atol=1e-9).any():
-        yield Finding(
-            "threshold-on-test",
-            f"The threshold {threshold:.6g} is exactly the best one for the test rows.",
-            "Choose it on training rows, such as inner folds, or before the study.",
-        )
+    hits, false = called[:, y == 1].mean(axis=1), called[:, y == 0].mean(axis=1)
+    true = called[:, y == 1].sum(axis=1)
+    measures = (
+        hits - false,  # Youden
+        (called == (y == 1)[None]).mean(axis=1),  # accuracy
+        2 * true / (called.sum(axis=1) + (y == 1).sum()),  # F1
+        -((1 - hits) ** 2 + false**2),  # nearest to the corner
+    )
+    best = np.concatenate([cuts[value >= value.max() - 1e-12] for value in measures])
+    return bool(np.isclose(best, threshold, rtol=0, atol=1e-9).any())
 
 
 def leaks_of_procedure(

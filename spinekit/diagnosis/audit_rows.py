@@ -14,8 +14,10 @@ __all__ = ["leaks_between_rows"]
 NEIGHBOURS = 8  # of a row among which the ends of a synthetic row are looked for
 STRAIGHT = 1e-6  # largest distance from the line between two rows, of its length
 NEAR_COPY = 1e-3  # in standard deviations, column by column
-VERY_NEAR, INDEPENDENT = 0.1, 5.0  # of the median distance to the nearest row; effective number of columns for it
+VERY_NEAR = 0.1  # of the median distance to the nearest row, at most
+BY_CHANCE = 0.005  # pairs of rows that may be so near by chance
 SEVERAL = 3
+CONTINUOUS = 0.5  # share of rows with a value of their own in a column that rows are interpolated in
 
 
 def leaks_between_rows(
@@ -92,8 +94,8 @@ def _inner(folds: Any, inner: Any) -> Iterator[Finding]:
 def _groups(values: Any) -> Any:
     """Return the number of the group of copies that each row belongs to.
 
-    Rows are copies if they are equal, or nearer to one another than chance brings rows: a tenth of the usual
-    distance to the nearest row, where the columns tell enough independent things.
+    Rows are copies if they are equal, or nearer to one another than chance brings rows. In d dimensions the share
+    of rows that have a neighbour within a fraction f of the median distance to the nearest row is about f^d ln 2.
     """
     from scipy.sparse.csgraph import connected_components
     from scipy.spatial.distance import pdist, squareform
@@ -102,8 +104,9 @@ def _groups(values: Any) -> Any:
     np.fill_diagonal(distance, np.inf)
     limit = NEAR_COPY * np.sqrt(values.shape[1])
     share = np.linalg.svd(values - values.mean(axis=0), compute_uv=False) ** 2
-    if share.sum() ** 2 >= INDEPENDENT * (share**2).sum():
-        limit = max(limit, VERY_NEAR * float(np.median(distance.min(axis=1))))
+    effective = share.sum() ** 2 / max(float((share**2).sum()), 1e-300)
+    near = (BY_CHANCE / (np.log(2.0) * len(values))) ** (1.0 / max(effective, 1.0))
+    limit = max(limit, min(near, VERY_NEAR) * float(np.median(distance.min(axis=1))))
     return connected_components(distance <= limit, directed=False)[1]
 
 
@@ -113,7 +116,7 @@ def _copies(values: Any, y: Any, patients: Any, folds: Any) -> Iterator[Finding]
     group = _groups(values)
     sizes = np.bincount(group)
     copied = sizes[group] > 1
-    if not copied.any() or (values.std(axis=0) > 0).sum() < 2:
+    if not copied.any() or (values.std(axis=0) > 0).sum() < 2 or _equal_by_chance(values, group) > 0.05:
         return
     crossing = _crossing(group, folds)
     named = patients is not None and len(set(np.asarray(patients).astype(str)[copied])) > (sizes > 1).sum()
@@ -136,12 +139,25 @@ def _copies(values: Any, y: Any, patients: Any, folds: Any) -> Iterator[Finding]
         )
 
 
+def _equal_by_chance(values: Any, group: Any) -> float:
+    """Return how many pairs of rows would be equal by chance if columns were independent: ages and counts repeat."""
+    rows = values[np.unique(group, return_index=True)[1]]
+    n = len(rows)
+    if n < 2:
+        return 0.0
+    same = [float((c * (c - 1)).sum()) / (n * (n - 1)) for c in (np.unique(v, return_counts=True)[1] for v in rows.T)]
+    return n * (n - 1) / 2 * float(np.prod(np.maximum(same, 1e-4)))
+
+
 def _crossing(group: Any, folds: Any) -> int:
     return sum(np.intersect1d(group[train], group[test]).size for train, test in folds)
 
 
 def _synthetic(values: Any, y: Any) -> Iterator[Finding]:
     """Find rows that lie on the line between two others of their class, as interpolating oversampling makes them."""
+    # whole numbers lie on straight lines by chance
+    own = [np.unique(column).size >= CONTINUOUS * len(column) for column in values.T]
+    values = values[:, np.asarray(own, dtype=bool)]
     if values.shape[1] < 3 or len(values) < 12:
         return
     count = sum(_between_others(values[y == kind]) for kind in np.unique(y))

@@ -9,7 +9,7 @@ import numpy as np
 
 from spinekit.diagnosis.audit_columns import leaks_in_columns
 from spinekit.diagnosis.audit_finding import LEAKS, AuditReport, Finding
-from spinekit.diagnosis.audit_fitting import leaks_by_fitting, leaks_of_procedure, threshold_leak
+from spinekit.diagnosis.audit_fitting import leaks_by_fitting, leaks_of_procedure, search_leak, threshold_leak
 from spinekit.diagnosis.audit_rows import leaks_between_rows
 from spinekit.errors import InputRefusedError
 
@@ -114,11 +114,13 @@ def audit(
     before = dict(fitted or {})
     findings: list[Finding] = [
         *leaks_between_rows(values, y, patients=given["patient"], times=given["time"], folds=parts, inner=within),
-        *leaks_in_columns(seen, y, sites=given["site"], site_column=site if isinstance(site, str) else ""),
+        *leaks_in_columns(seen, y, sites=given["site"], site_column=site if isinstance(site, str) else "",
+                          patients=given["patient"]),
         *leaks_by_fitting(pipeline, numeric, y, sites=given["site"], folds=parts, fitted=before, candidates=candidates),
-    ]
+    ]  # fmt: skip
     if threshold is not None and scores is not None:
-        findings.extend(threshold_leak(y, scores, threshold))
+        findings.extend(threshold_leak(y, scores, threshold, folds=parts))
+    findings.extend(search_leak(pipeline, parts))
     if procedure is not None and parts:
         findings.extend(leaks_of_procedure(procedure, table, y, parts, seed=seed))
     have = {

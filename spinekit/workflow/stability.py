@@ -153,8 +153,8 @@ def simulated_measurements(
     """
     import pandas as pd
 
-    asked = {"size": size, "hospital": hospital, "other_protocol": other_protocol, "choices": choices}
-    work = partial(_kept, keep=keep, **asked)
+    asked: dict[str, Any] = {"size": size, "hospital": hospital, "other_protocol": other_protocol, "choices": choices}
+    work = partial(_kept, keep=keep, asked=asked)
     seeds = range(first_seed, first_seed + n_cases)
     found: list[dict[str, pd.Series]] = []
     if processes > 1 and n_cases > 1:
@@ -174,7 +174,7 @@ def simulated_measurements(
     }
 
 
-def _kept(seed: int, *, keep: Path | None, **asked: Any) -> dict[str, pd.Series]:
+def _kept(seed: int, *, keep: Path | None, asked: dict[str, Any]) -> dict[str, pd.Series]:
     """Measure a simulated case, or take it from the folder where an earlier call has left it."""
     if keep is None:
         return _simulated(seed, **asked)
