@@ -55,6 +55,9 @@ def segmentation(
     supervision: Annotated[bool, typer.Option("--supervision/--no-supervision", help="Deep supervision.")] = True,
     flat_levels: Annotated[int, typer.Option("--flat-levels", help="Upper levels within a slice; 4 is 2-D.")] = 1,
     start: Annotated[Path | None, typer.Option("--start", help="Weights of an earlier training to begin with.")] = None,
+    examples: Annotated[
+        Path | None, typer.Option("--examples", help="Folder of the examples, to share those of another training.")
+    ] = None,
     sees: Annotated[str, typer.Option("--sees", help="both, maps or phases.")] = "both",
     phase_dropout: Annotated[float, typer.Option("--phase-dropout", help="How often phases are left out.")] = 0.3,
     fewer_phases: Annotated[float, typer.Option("--fewer-phases", help="How often a shorter protocol is met.")] = 0.5,
@@ -92,6 +95,7 @@ def segmentation(
                 CHANNELS, flat_levels=flat_levels, block=block, attention=attention, supervision=supervision
             ),
             start=start,
+            examples=examples,
             command=command_line(sys.argv[1:]),
             on_case=None if quiet else progress,
             on_step=None if quiet else _told_step,
