@@ -27,8 +27,8 @@ __all__ = [
 # what of a file's name a message may tell
 ENDINGS = frozenset(
     {
-        ".ckpt", ".csv", ".dcm", ".gz", ".hdr", ".img", ".json", ".mha", ".nhdr", ".nii", ".nrrd", ".pkl", ".pt",
-        ".safetensors", ".seg", ".seq", ".toml", ".zip",
+        ".ckpt", ".csv", ".dcm", ".gz", ".hdr", ".img", ".json", ".mgz", ".mha", ".mhd", ".nhdr", ".nii", ".nrrd",
+        ".pkl", ".pt", ".safetensors", ".seg", ".seq", ".toml", ".zip",
     }
 )  # fmt: skip
 

@@ -109,6 +109,16 @@ def read_headers(sources: Sequence[FileSource]) -> Headers:
     return Headers(tuple(slices), dict(aside), hashes, protocols)
 
 
+def _frames_untold(label: str, n_frames: int, n_told: int) -> InputRefusedError:
+    return InputRefusedError(
+        "file-corrupt",
+        found=f"{label} holds {n_frames} frames and says of {n_told} where they lie and when they were taken.",
+        expected="A group of facts for every frame.",
+        cause="It is a film loop or a screen capture, or the header was damaged by a conversion.",
+        cure="Export the original series from the archive.",
+    )
+
+
 def _damaged_header(label: str) -> InputRefusedError:
     return InputRefusedError(
         "file-corrupt",
@@ -141,6 +151,8 @@ def _slices_of(dataset: Any, source: FileSource, protocol: Mapping[str, Any], as
     if "PerFrameFunctionalGroupsSequence" in dataset:
         yield from _frames_of(dataset, shared, aside)
         return
+    if number_of(dataset, "NumberOfFrames", 1) > 1:
+        raise _frames_untold(source.label, int(dataset.NumberOfFrames), 0)
     private = dataset.get(PHILIPS_SLOPE, None)
     instance = number_of(dataset, "InstanceNumber", 0)
     whole = Slice(
@@ -179,6 +191,9 @@ def _frames_of(dataset: Any, shared: dict[str, Any], aside: Counter[str]) -> Ite
     of_file = clocks_of(dataset)  # one file per phase: what the frames do not tell, the file does
     file_number = number_of(dataset, "InstanceNumber", 1)
     first = FRAMES_PER_FILE * int(file_number - 1) if file_number > 1 else 0
+    n_frames, n_told = int(number_of(dataset, "NumberOfFrames", 1)), len(dataset.PerFrameFunctionalGroupsSequence)
+    if n_frames != n_told:
+        raise _frames_untold(shared["source"].label, n_frames, n_told)
     for number, own in enumerate(dataset.PerFrameFunctionalGroupsSequence):
         groups = (own, common)
         types = first_item(groups, "MRImageFrameTypeSequence").get("FrameType", None)
@@ -195,7 +210,7 @@ def _frames_of(dataset: Any, shared: dict[str, Any], aside: Counter[str]) -> Ite
             frame=number,
             **shared,
             **place_of(place, first_item(groups, "PixelMeasuresSequence"), label),
-            **scale_of(first_item(groups, "PixelValueTransformationSequence"), label),
+            **scale_of(first_item(groups, "PixelValueTransformationSequence") or dataset, label),
             instance=first + number + 1,
             clocks={**of_file, **_frame_clocks(groups)},
             private_scale=None if private is None else first_number(private.value),

@@ -98,9 +98,32 @@ def refused_kind(dataset: Any) -> str:
     if str(dataset.get("SOPClassUID", "")) not in IMAGE_CLASSES:
         name = getattr(dataset.get("SOPClassUID", ""), "name", "") or "unknown object"
         return f"not an image series ({name})"
-    if number_of(dataset, "SamplesPerPixel", 1) != 1:
+    coding = str(dataset.get("PhotometricInterpretation", "") or "MONOCHROME2").strip().upper()
+    if number_of(dataset, "SamplesPerPixel", 1) != 1 or coding not in ("MONOCHROME1", "MONOCHROME2"):
         return "colour image"
     return ""
+
+
+def _check_storage(dataset: Any, bits: int, label: str) -> None:
+    """Refuse values that are stored in a way that decoding would not undo."""
+    stored = number_of(dataset, "BitsStored", bits)
+    high = number_of(dataset, "HighBit", stored - 1)
+    if bits % 8 or high != stored - 1 or not 0 < stored <= bits:
+        raise InputRefusedError(
+            "format-unsupported",
+            found=f"{label} stores values of {stored:g} bits up to bit number {high:g} in cells of {bits} bits.",
+            expected="Cells of 8, 16 or 32 bits, with the values in their lowest bits.",
+            cause="It was written by an old program that packs or shifts values, or the header was damaged.",
+            cure="Export the series again from the archive, or convert it with dcm2niix and give the times.",
+        )
+    if "ModalityLUTSequence" in dataset:
+        raise InputRefusedError(
+            "format-unsupported",
+            found=f"{label} turns stored values into measured ones by a table.",
+            expected="A rescale slope and intercept, or neither.",
+            cause="The image was digitised, or processed by another program.",
+            cure="Export the original series from the archive.",
+        )
 
 
 def check_pixels_fit(dataset: Any, label: str) -> None:
@@ -109,7 +132,8 @@ def check_pixels_fit(dataset: Any, label: str) -> None:
     Raises
     ------
     InputRefusedError
-        ``file-truncated`` if there are fewer bytes than promised, ``file-corrupt`` if the header cannot be true.
+        ``file-truncated`` if there are fewer bytes than promised, ``file-corrupt`` if the header cannot be true,
+        ``format-unsupported`` for values that are packed, shifted or turned by a table.
     """
     facts = [number_of(dataset, name, default) for name, default in SIZES.items()]
     if any(not fact > 0 or fact != int(fact) for fact in facts):
@@ -121,6 +145,7 @@ def check_pixels_fit(dataset: Any, label: str) -> None:
             cure="Send the series again from the archive.",
         )
     rows, columns, frames, bits = (int(fact) for fact in facts)
+    _check_storage(dataset, bits, label)
     promised = rows * columns * frames * bits // 8
     there = len(dataset.PixelData or b"")
     syntax = getattr(dataset.file_meta, "TransferSyntaxUID", None)

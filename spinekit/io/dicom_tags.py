@@ -23,7 +23,10 @@ __all__ = [
     "scale_of",
 ]
 
-NOT_A_MEASUREMENT = {"LOCALIZER", "SUBTRACTION", "SUB", "MIP", "MINIP", "PROJECTION IMAGE", "PHASE MAP", "VELOCITY"}
+NOT_A_MEASUREMENT = {
+    "LOCALIZER", "SUBTRACTION", "SUBTRACT", "SUBTRACTED", "SUB", "MIP", "MINIP", "PROJECTION IMAGE", "PHASE MAP",
+    "VELOCITY",
+}  # fmt: skip
 LARGEST_SCALE = 1e30  # times 65,535 it still fits float32
 MAKERS = ("Siemens", "GE", "Philips", "Canon", "Toshiba", "Hitachi", "Hyperfine")
 

@@ -22,6 +22,7 @@ __all__ = ["NiftiContent", "nifti_bytes", "read_nifti", "times_beside"]
 
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 TO_MM = {"mm": 1.0, "micron": 1e-3, "meter": 1e3, "unknown": 1.0}
+LARGEST_REST = 64 << 20  # bytes after the values of a packed file that are unpacked to reach the check sum
 LARGEST_SHEAR = np.sin(np.deg2rad(0.5))  # as for DICOM, INPUTS.md 13
 
 
@@ -100,7 +101,7 @@ def _unsupported(path: Path, found: str, expected: str) -> InputRefusedError:
     return InputRefusedError(
         "format-unsupported",
         found=f"The {shown(path)} is {found}.",
-        expected=f"It to be {expected}.",
+        expected=f"{expected[0].upper()}{expected[1:]}.",
         cause="It may be a colour image, a vector field or a spectrum.",
         cure="Export the magnitude images as 3-D or 4-D.",
     )
@@ -199,7 +200,7 @@ def _values(path: Path, image: Any) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # NaN in, NaN out
-            raw = image.dataobj.get_unscaled()
+            raw = _unpacked(path, image) if path.name.lower().endswith(".gz") else image.dataobj.get_unscaled()
             for t in range(shape[3] if len(shape) == 4 else 1):
                 part = np.asarray(raw[..., t] if len(shape) == 4 else raw)
                 exact = part if part.dtype == np.float32 and slope == 1 and inter == 0 else part * slope + inter
@@ -207,6 +208,23 @@ def _values(path: Path, image: Any) -> np.ndarray:
     except (OSError, EOFError, ValueError, zlib.error, gzip.BadGzipFile) as reason:
         raise _damaged(path, str(reason)) from reason
     return out
+
+
+def _unpacked(path: Path, image: Any) -> np.ndarray:
+    """Return the stored values of a packed file, read to its very end, where its check sum stands."""
+    kind, shape = image.dataobj.dtype, image.shape
+    wanted = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
+    with gzip.open(path) as stream:
+        stream.seek(int(image.dataobj.offset))
+        data = stream.read(wanted)
+        if len(data) < wanted:
+            raise EOFError(f"it holds {len(data)} bytes of values, its header promises {wanted}")
+        beyond = 0
+        while rest := stream.read(1 << 20):
+            beyond += len(rest)
+            if beyond > LARGEST_REST:
+                raise ValueError("it holds far more than its header accounts for")
+    return np.frombuffer(data, dtype=kind).reshape(shape, order="F")
 
 
 def times_beside(path: Path) -> tuple[float, ...] | None:

@@ -12,6 +12,7 @@ import numpy as np
 from spinekit.case import Acquisition, DynamicSeries, Volume
 from spinekit.errors import InputRefusedError, coded_warning
 from spinekit.geometry import require_same_grid
+from spinekit.io.meta_image import META_IMAGE
 from spinekit.io.notes import thin_slab
 from spinekit.io.sources import shown
 from spinekit.provenance import hash_file
@@ -21,10 +22,21 @@ __all__ = ["read_series", "read_volume"]
 
 PathLike = str | os.PathLike[str]
 NIFTI, NRRD = (".nii", ".nii.gz"), (".nrrd", ".nhdr")
+FOREIGN = (
+    ".hdr", ".img", ".mgz", ".mgh", ".mnc", ".par", ".rec", ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".gipl", ".vtk",
+)  # fmt: skip
 
 
 def _is(path: Path, suffixes: tuple[str, ...]) -> bool:
     return path.name.lower().endswith(suffixes)
+
+
+def _is_foreign(path: Path, suffixes: tuple[str, ...] = FOREIGN) -> bool:
+    """Whether a file is named as a format that is not read; a DICOM image may have any name."""
+    if not path.is_file() or not _is(path, suffixes):
+        return False
+    with open(path, "rb") as stream:
+        return stream.read(132)[128:] != b"DICM"
 
 
 def read_series(
@@ -75,6 +87,8 @@ def read_series(
         return _from_nifti(path, times_s, reading, name)
     if path.is_file() and _is(path, NRRD):
         return _from_nrrd(path, times_s, name)
+    if _is_foreign(path, (*FOREIGN, *META_IMAGE)):
+        raise _foreign(path, "Save a series over time as 4-D NIfTI with its times beside, as .seq.nrrd or as DICOM.")
     return _from_dicom(path, times_s, series, reading, name)
 
 
@@ -87,6 +101,7 @@ def read_volume(source: PathLike, *, series: str | None = None, settings: Readin
         ``format-unsupported`` for an image over time; everything that the readers refuse.
     """
     from spinekit.io.dicom import read_dicom_volume
+    from spinekit.io.meta_image import read_meta_image
     from spinekit.io.nifti import read_nifti
     from spinekit.io.nrrd import read_nrrd
     from spinekit.io.sources import list_sources
@@ -100,6 +115,10 @@ def read_volume(source: PathLike, *, series: str | None = None, settings: Readin
     if path.is_file() and _is(path, NRRD):
         plain = read_nrrd(path)
         return Volume(_single(plain.values, path), plain.geometry)
+    if path.is_file() and _is(path, META_IMAGE):
+        return Volume(*read_meta_image(path))
+    if _is_foreign(path):
+        raise _foreign(path, "Save it as NIfTI, NRRD, MetaImage or DICOM.")
     return read_dicom_volume(list_sources(path), choose=series, name="image")
 
 
@@ -124,6 +143,16 @@ def _missing(path: Path) -> InputRefusedError:
         expected="A file or folder that exists.",
         cause="The path may be misspelt, or a drive is not mounted.",
         cure="Check the path.",
+    )
+
+
+def _foreign(path: Path, cure: str) -> InputRefusedError:
+    return InputRefusedError(
+        "format-unsupported",
+        found=f"The {shown(path)} is of a format that is not read.",
+        expected="DICOM, NIfTI or NRRD; for a single image also MetaImage.",
+        cause="Formats that do not say where left and right are, or that lose values, are not guessed at.",
+        cure=cure,
     )
 
 

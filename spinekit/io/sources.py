@@ -45,7 +45,7 @@ def without_path(text: str, path: str | os.PathLike[str]) -> str:
     line = text.splitlines()[0] if text else ""
     for said in (os.path.abspath(path), os.fspath(path), Path(path).name):
         line = line.replace(said, f"'{shown(path).partition(chr(39))[2]}" if "'" in shown(path) else "it")
-    return line
+    return line.replace("''", "'")
 
 
 def sha256(data: bytes) -> str:

@@ -242,7 +242,7 @@ def test_a_protocol_that_lists_no_parallel_slices_tells_nothing(text):
     assert protocol_slices(f"### ASCCONV BEGIN ###\nsSliceArray.{text}\n### ASCCONV END ###") is None
 
 
-def test_a_real_mosaic_lies_where_its_protocol_planned_it_and_is_numbered_downwards(shared_data, tmp_path):
+def test_a_real_mosaic_lies_where_its_protocol_planned_it_and_is_numbered_downwards(shared_data):
     """The stack has no image header; its pixels were replaced by noise, also in the tiles that hold no slice."""
     folder = shared_data / "dicom_robustness_dicom2nifti" / "siemens" / "fmri" / "001"
     image = pydicom.dcmread(sorted(folder.iterdir())[0])
@@ -256,6 +256,8 @@ def test_a_real_mosaic_lies_where_its_protocol_planned_it_and_is_numbered_downwa
     assert slices[0].shape == (80, 80)
     assert_allclose(middles, protocol_slices(text)[::-1], atol=2.0)  # within a pixel of 2.5 mm
     assert_allclose((middles - protocol_slices(text)[::-1]) @ np.cross(x, y), 0, atol=1e-5)
+    with pytest.raises(InputRefusedError, match="an image in tile 51"):
+        read_series(folder, [0.0, 3.0])
 
 
 def test_a_real_mosaic_with_its_empty_tiles_is_read_tile_by_tile(shared_data, tmp_path):

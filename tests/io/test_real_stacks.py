@@ -38,7 +38,7 @@ AS_VOLUMES = {
     "philips_enhanced/anatomical/001": ("too-few-phases", (8, 256, 256)),
     "philips_enhanced/fmri/001": ("times-missing", "series-ambiguous"),
     "siemens/anatomical/001_implicit": ("too-few-phases", (4, 256, 256)),
-    "siemens/fmri/001": ("mosaic", "mosaic"),
+    "siemens/fmri/001": ("times-missing", "series-ambiguous"),  # with times: "mosaic", see tests/io/test_mosaic.py
     "siemens/fmri_classic/001": ("times-missing", "series-ambiguous"),
     "siemens_multiframe/anatomical/001": ("too-few-phases", (8, 256, 256)),
 }
