@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from spinekit.errors import InputRefusedError
 from spinekit.io import read_series, read_volume
 
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "inputs.md"
 STACKS = "dicom_robustness_dicom2nifti"
 # folder: refusal as a series without times given, then the shape of the volume or the refusal as one
 AS_VOLUMES = {
@@ -77,6 +80,20 @@ def test_the_table_holds_every_stack(shared_data):
     root = shared_data / STACKS
     found = {str(p.parent.relative_to(root)) for p in root.rglob("*") if p.is_file() and p.parent != root}
     assert found == set(AS_VOLUMES)
+
+
+def test_the_document_tells_the_outcome_of_every_stack():
+    lines = DOCUMENT.read_text("utf-8").splitlines()
+    told = {
+        cells[0].strip(): cells[1:] for cells in (line.strip("| ").split(" | ") for line in lines) if len(cells) == 3
+    }
+    for folder, (as_series, as_volume) in AS_VOLUMES.items():
+        shape, tag = AS_SERIES.get(folder, ((), ""))
+        of_volume = f"`{as_volume}`" if isinstance(as_volume, str) else " × ".join(map(str, as_volume))
+        assert told[folder][0].startswith(f"`{as_series}`")
+        assert " × ".join(map(str, shape)) in told[folder][0]
+        assert told[folder][0].endswith(tag)
+        assert told[folder][1].strip() == of_volume
 
 
 @pytest.mark.parametrize(("folder", "expected"), AS_SERIES.items())
