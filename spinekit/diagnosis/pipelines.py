@@ -17,6 +17,7 @@ __all__ = ["CLASSIFIERS", "REFERENCE", "SELECTIONS", "PipelineChoices", "build_p
 
 REFERENCE = "logistic_regression"
 SELECTIONS = ("none", "lasso", "mrmr")
+AGREEMENTS = ("icc2", "icc3")
 CLASSIFIERS = (
     REFERENCE, "svm", "random_forest", "extra_trees", "gradient_boosting", "nearest_neighbours", "naive_bayes",
     "linear_discriminant",
@@ -51,6 +52,8 @@ class PipelineChoices:
         Columns that ComBat leaves as they are.
     stability : float
         Smallest ICC between the table and ``repeats``.
+    agreement : {"icc2", "icc3"}
+        ICC(2,1), absolute agreement, or ICC(3,1), which forgives offsets.
     missing : float
         Largest share of missing values in a column.
     seed : int
@@ -64,6 +67,7 @@ class PipelineChoices:
     site: str = ""
     keep: tuple[str, ...] = ()
     stability: float = 0.75
+    agreement: str = "icc2"
     missing: float = 0.2
     seed: int = 0
 
@@ -71,6 +75,7 @@ class PipelineChoices:
         for value, known, what in (
             (self.classifier, CLASSIFIERS, "classifier"),
             (self.selection, SELECTIONS, "selection"),
+            (self.agreement, AGREEMENTS, "agreement"),
         ):
             if value not in known:
                 raise InputRefusedError(
@@ -115,8 +120,8 @@ def build_pipeline(choices: PipelineChoices | None = None, *, repeats: Any = Non
     Parameters
     ----------
     choices : PipelineChoices, optional
-    repeats : DataFrame, optional
-        Features of perturbed regions by the same index, for the stability filter.
+    repeats : DataFrame or mapping of str to DataFrame, optional
+        Features of perturbed regions by the same index, for the stability filter; several ways by name.
 
     Examples
     --------
@@ -131,7 +136,7 @@ def build_pipeline(choices: PipelineChoices | None = None, *, repeats: Any = Non
     if chosen.site:
         steps.insert(0, ("harmonise", ComBat(chosen.site, chosen.keep)))
     if repeats is not None:
-        steps.append(("stable", StableColumns(repeats, chosen.stability)))
+        steps.append(("stable", StableColumns(repeats, chosen.stability, chosen.agreement)))
     steps.append(("scale", StandardScaler().set_output(transform="pandas")))
     steps.append(("uncorrelated", UncorrelatedColumns(chosen.redundancy)))
     if chosen.selection != "none":

@@ -12,7 +12,9 @@ from spinekit.errors import InputRefusedError, ShapeMismatchError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["LassoColumns", "MrmrColumns", "StableColumns", "UncorrelatedColumns", "UsableColumns", "icc_consistency"]
+__all__ = ["LassoColumns", "MrmrColumns", "StableColumns", "UncorrelatedColumns", "UsableColumns"]
+
+FEWEST_TWICE = 3  # rows without which there is no intraclass correlation
 
 
 def as_frame(table: Any) -> pd.DataFrame:
@@ -104,49 +106,22 @@ class UsableColumns(ColumnStep):
         return pd.DataFrame(filled, index=frame.index, columns=frame.columns)
 
 
-def icc_consistency(first: Any, second: Any) -> Any:
-    """Return ICC(3,1) of each column between two measurements of the same rows.
-
-    Parameters
-    ----------
-    first, second : array of shape (N, P)
-        The same patients twice, N of 2 or more.
-
-    Returns
-    -------
-    ndarray of shape (P,)
-        (MS_rows - MS_error) / (MS_rows + MS_error); NaN for a column without any variance.
-
-    References
-    ----------
-    .. [1] Shrout PE, Fleiss JL. Psychol Bull 1979;86:420-428.
-
-    Examples
-    --------
-    >>> icc_consistency([[1.0], [2.0], [3.0]], [[1.5], [2.5], [3.5]])
-    array([1.])
-    """
-    values = np.stack([np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)])
-    n = values.shape[1]
-    grand = values.mean(axis=(0, 1))
-    rows = 2 * ((values.mean(axis=0) - grand) ** 2).sum(axis=0) / (n - 1)
-    residual = values - values.mean(axis=0) - values.mean(axis=1)[:, None] + grand
-    error = (residual**2).sum(axis=(0, 1)) / (n - 1)
-    total = rows + error
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(total > 0, (rows - error) / total, np.nan)
-
-
 class StableColumns(ColumnStep):
-    """Keep columns that agree between the region and a perturbed one, in the training rows alone.
+    """Keep columns that agree between the region and perturbed ones, in the training rows alone.
 
     Parameters
     ----------
-    repeats : DataFrame, optional
-        The same columns measured again, such as in another reader's region, by the same row index. None
-        keeps every column.
+    repeats : DataFrame or mapping of str to DataFrame, optional
+        The same columns measured again, such as in another reader's region, by the same row index; several
+        ways of measuring by name. None keeps every column. A row that was not measured in every way is left out.
     minimum : float
-        Smallest ICC(3,1); 0.75 is the usual choice.
+        Smallest ICC; 0.75 is the usual choice.
+    agreement : {"icc2", "icc3"}
+        ICC(2,1), absolute agreement, or ICC(3,1), which forgives an offset between the ways of measuring.
+
+    Notes
+    -----
+    A column that the repeats do not have is kept: a clinical column is measured once, and is no matter of the region.
 
     Examples
     --------
@@ -157,35 +132,38 @@ class StableColumns(ColumnStep):
     ('good',)
     """
 
-    def __init__(self, repeats: Any = None, minimum: float = 0.75) -> None:
+    def __init__(self, repeats: Any = None, minimum: float = 0.75, agreement: str = "icc2") -> None:
         self.repeats = repeats
         self.minimum = minimum
+        self.agreement = agreement
 
     def fit(self, X: Any, y: Any = None) -> StableColumns:
         """Learn which columns are stable in these rows."""
+        from spinekit.radiomics.reliability import reliability
+
         frame = as_frame(X)
         self.columns_ = tuple(frame.columns)
         self.icc_ = np.full(frame.shape[1], np.nan)
         if self.repeats is None:
             return self
-        rows = frame.index.intersection(self.repeats.index)
-        measured = [name for name in frame.columns if name in self.repeats.columns]
-        if len(rows) < 3:
+        again = [self.repeats] if hasattr(self.repeats, "columns") else list(self.repeats.values())
+        rows, measured = frame.index, list(frame.columns)
+        for table in again:
+            rows = rows.intersection(table.index)
+            measured = [name for name in measured if name in table.columns]
+        if len(rows) < FEWEST_TWICE:
             raise InputRefusedError(
                 "value-out-of-range",
-                found=f"{len(rows)} of {len(frame)} training rows were measured twice.",
-                expected="At least 3.",
+                found=f"{len(rows)} of {len(frame)} training rows were measured in all {len(again) + 1} ways.",
+                expected=f"At least {FEWEST_TWICE}.",
                 cause="The repeats may have another index than the table.",
                 cure="Give both tables the same index, one row per case.",
             )
-        again = self.repeats.loc[rows, measured].astype(np.float64)
-        both = frame.loc[rows, measured]
-        icc = icc_consistency(both.to_numpy(), again.fillna(both).to_numpy())
-        stable = {name for name, value in zip(measured, icc, strict=True) if value >= self.minimum}
-        self.icc_ = np.array([dict(zip(measured, icc, strict=True)).get(name, np.nan) for name in frame.columns])
-        # a clinical column is measured once: it is no matter of the region
-        kept = tuple(name for name in frame.columns if name in stable or name not in self.repeats.columns)
-        self.columns_ = kept or (measured[int(np.nanargmax(icc))],)
+        values = np.stack([t.loc[rows, measured].to_numpy(dtype=np.float64) for t in (frame, *again)], axis=1)
+        icc = dict(zip(measured, reliability(values)[self.agreement].tolist(), strict=True))
+        self.icc_ = np.array([icc.get(name, np.nan) for name in frame.columns])
+        kept = tuple(name for name in frame.columns if name not in icc or icc[name] >= self.minimum)
+        self.columns_ = kept or (max(measured, key=lambda name: np.nan_to_num(icc[name], nan=-np.inf)),)
         return self
 
 

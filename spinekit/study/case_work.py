@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,13 @@ import numpy as np
 from spinekit.errors import InputRefusedError
 from spinekit.provenance import hash_file, hash_json, write_beside, write_json
 from spinekit.study.measured import BINS, FAMILIES, MAPS, layer_features, maps_of, radiomics_features, two_parameters
-from spinekit.study.regions import LEVELS, SHARES, regions_of, segmentation_scores
-from spinekit.study.sources import MOTION, READER, open_case
+from spinekit.study.regions import LEVELS, SHARES, Regions, marked_again, regions_of, segmentation_scores
+from spinekit.study.sources import MOTION, READER, OpenCase, open_case
 from spinekit.study.table import StudyCase
 
 __all__ = ["case_key", "measure_case", "measure_cases"]
 
-FORMAT = 1
+FORMAT = 2
 
 
 def case_key(case: StudyCase) -> str:
@@ -59,6 +60,7 @@ def measure_case(case: StudyCase) -> tuple[dict[str, Any], dict[str, Any]]:
         "volume_ml": {name: roi.volume_ml for name, roi in regions.by_name.items()},
         "segmentation": segmentation_scores(opened, regions),
         "radiomics": radiomics_features(series, n, region, main),
+        "repeats": _measured_again(opened, regions, main, reader=zlib.crc32(case.name.encode())),
         "readings": parameters,
         "warnings": [*series.warnings, *region.warnings],
     }
@@ -66,6 +68,18 @@ def measure_case(case: StudyCase) -> tuple[dict[str, Any], dict[str, Any]]:
     if opened.truth is not None:
         masks |= {"truth": opened.truth.mask, "all_lesions": opened.all_lesions}
     return record, masks
+
+
+def _measured_again(case: OpenCase, regions: Regions, maps: Any, *, reader: int) -> dict[str, dict[str, float]]:
+    """Return the features of the lesion marked otherwise; a region that has none is left out."""
+    found = {}
+    for name, roi in marked_again(case, regions, reader=reader).items():
+        try:
+            found[name] = radiomics_features(case.series, case.n_baseline, roi, maps)
+        except InputRefusedError as refused:
+            if not refused.code.startswith("roi-"):
+                raise
+    return found
 
 
 def measure_cases(

@@ -20,6 +20,12 @@ __all__ = ["checklist_table", "evidence_of", "methods_paragraph"]
 Evidence = Mapping[str, tuple[str, str]]
 
 
+STABLE = (
+    "Every lesion was measured again in the region of another (simulated) reader and in one with another border; "
+    "features with an ICC(2,1) below 0.75 in the training cases were left out of that fold."
+)
+
+
 def checklist_table(evidence: Evidence) -> pd.DataFrame:
     """Return every item of the four checklists with its state.
 
@@ -119,6 +125,8 @@ def _where_there(found: Any, tables: Any, facts: Any, *, simulated: bool) -> dic
         )
         more["versus_clinical"] = ("Clinical only, radiomics, and both.", "tables/comparisons.csv")
         more["characteristics"] = (facts["characteristics"], "README.md, Methods")
+    if found["repeats"][found["reference"]]:
+        more["stability"] = (STABLE, "tables/stability.csv")
     if found["external"]:
         more["external"] = (f"Centre {found['external']}, seen by no fold.", "tables/diagnosis.csv")
         more["centres"] = (f"{np.unique(found['setup']['centres']).size} centres.", "tables/diagnosis.csv")
@@ -185,7 +193,8 @@ def methods_paragraph(found: Mapping[str, Any], options: StudyOptions, *, simula
     words = (
         f"{source}Lesions were {grown}. Kinetic maps ({', '.join(MAPS)}) and phases at stated times after bolus "
         f"arrival, in units of the region's mean signal before contrast, gave {facts['columns']} features (shape, "
-        f"{', '.join(FAMILIES)}; {BINS} grey levels by count; pyradiomics' definitions). {facts['pipeline']} Columns "
+        f"{', '.join(FAMILIES)}; {BINS} grey levels by count; pyradiomics' definitions). {facts['pipeline']} "
+        f"{STABLE + ' ' if found['repeats'][found['reference']] else ''}Columns "
         "missing in more than a fifth of the training cases were left out and other gaps filled with the training "
         "median; features were scaled to mean 0 and variance 1; of columns correlated above 0.9 one was kept. "
         f"Arms: {arms}. {facts['split']} Parameters were chosen by log loss on inner folds, thresholds by Youden's "

@@ -61,7 +61,11 @@ def _flat(images: Mapping[str, Volume], roi: Roi, families: tuple[str, ...]) -> 
     usable = {name: image for name, image in images.items() if np.isfinite(image.values[roi.mask]).sum() >= 2}
     table = extract_features(usable, roi, discretisation={"bin_count": BINS}, families=families, not_finite="exclude")
     columns = [c for c in table.columns if c.startswith("original_")]
-    return {f"{image}_{c}": float(table.loc[image, c]) for image in table.index for c in columns}
+    values = table[columns].to_numpy(dtype=np.float64)
+    return {
+        f"{image}_{c}": float(v) for image, row in zip(table.index, values, strict=True)
+        for c, v in zip(columns, row, strict=True)
+    }  # fmt: skip
 
 
 def _statistics(values: Any) -> dict[str, float]:

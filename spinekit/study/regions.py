@@ -10,17 +10,21 @@ import numpy as np
 from scipy import ndimage
 
 from spinekit.case import DynamicSeries, Roi
+from spinekit.errors import InputRefusedError
 from spinekit.evaluation.metrics import overlap_scores
 from spinekit.models.phases import signal_scale
+from spinekit.radiomics import dilated
 from spinekit.segmentation import grow_from_outline
+from spinekit.segmentation.agreement import dice
 from spinekit.segmentation.one_image import enhancement_image
 from spinekit.segmentation.outline import EXPANSIONS, grow_along_outline
 from spinekit.study.sources import OpenCase
 
-__all__ = ["LEVELS", "SHARES", "Regions", "regions_of", "segmentation_scores"]
+__all__ = ["LEVELS", "SHARES", "Regions", "marked_again", "regions_of", "segmentation_scores"]
 
 LEVELS = (0.1, 0.2, 0.4, 0.8)  # of the threshold baseline: enhancement over the body's signal before contrast
 SHARES = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # of the threshold inside the expanded outline: of the outline's median
+SAME_OBJECT = 0.5  # Dice; a reader would not accept a region of less as the same lesion
 ONE_PHASE = "one_phase"  # "ten layers" read as slices: one contrast-enhanced phase, no curve
 
 
@@ -57,6 +61,31 @@ def regions_of(case: OpenCase) -> Regions:
         found[expand] = grow_from_outline(case.series, case.outline, expand=expand, n_baseline=n)
     found[ONE_PHASE] = grow_from_outline(one_phase(case.series, n), case.outline, n_baseline=n)
     return Regions(found, steps.carried.mask, steps.expanded.mask)
+
+
+def marked_again(case: OpenCase, regions: Regions, *, reader: int) -> dict[str, Roi]:
+    """Return the lesion's region as it would have been otherwise: what the stability of a feature is judged by.
+
+    ``another reader``: the region grown from the outline as another (simulated) reader draws it, or the mask as he
+    draws it. ``another border``: the region of the reading ``dilate``, or the mask grown by a voxel. A region that
+    is another object than the case's own (Dice below 0.5) or cannot be grown is left out.
+    """
+    from spinekit.phantom.reader import outlined_by_reader
+
+    own = next(iter(regions.by_name.values()))
+    found: dict[str, Roi] = {}
+    if case.outline is None:
+        found["another reader"] = outlined_by_reader(own, reader)
+        found["another border"] = dilated(own, min(own.geometry.spacing_mm))
+    else:
+        try:
+            outline = outlined_by_reader(case.outline, reader)
+            found["another reader"] = grow_from_outline(case.series, outline, n_baseline=case.n_baseline)
+        except InputRefusedError as refused:
+            if refused.code not in ("growth-failed", "seed-undefined", "outline-outside"):
+                raise
+        found["another border"] = regions.by_name["dilate"]
+    return {name: roi for name, roi in found.items() if dice(roi.mask, own.mask) >= SAME_OBJECT}
 
 
 def segmentation_scores(case: OpenCase, regions: Regions) -> dict[str, dict[str, float]]:

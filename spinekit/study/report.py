@@ -12,6 +12,7 @@ import numpy as np
 
 from spinekit.evaluation import area_under_curve
 from spinekit.provenance import hash_array, hash_json, write_beside, write_json
+from spinekit.study.feature_stability import stability_of_study, stability_sentence
 from spinekit.study.model_report import ModelReport, model_report
 from spinekit.study.page import Section, write_pages
 from spinekit.study.results import (
@@ -40,6 +41,11 @@ MOVES = (
     "What the study's text leaves open, read in every way, with the same small model on each. 'Moved by' is the "
     "difference to the first reading, which is ours. Growing does not use wash-out, so Dice has no value there."
 )
+STABLE = (
+    "Share of features with an ICC(2,1) of at least 0.75 in the internal cases: between the case's own region and that "
+    "of another (simulated) reader, that with another border, and all three. No arm uses this table: every fold has a "
+    "filter of its own."
+)
 SHORT = ("arm", "tested on", "n", "AUC", "AUC low", "AUC high", "accuracy", "sensitivity", "specificity", "Brier",
          "calibration slope", "calibration intercept", "ECE")  # fmt: skip
 
@@ -67,13 +73,17 @@ def write_study(
     audit = _audit(found)
     formula, formula_table = reference_formula(found)
     figures = _figures(folder, found, options, per_case, diagnosis, formula, formula_table, simulated=simulated)
+    stable = _stability(found)
     tables = {
         "segmentation": segmentation, "segmentation_cases": per_case, "diagnosis": diagnosis,
         "comparisons": comparisons, "readings": readings, "published": published_table(segmentation, diagnosis),
-        "audit": audit.as_table(),
+        "audit": audit.as_table(), **({"stability": stable} if len(stable) else {}),
     }  # fmt: skip
     permuted = _permuted(folder, found, options, on_step)
     sentences = _sentences(found, options, comparisons, audit, permuted)
+    if len(stable):
+        minimum = next(a for a in found["arms"] if a.name == found["reference"]).choices.stability
+        sentences = (*sentences, stability_sentence(stable, minimum=minimum))
     tables["checklists"], methods = _checklists(found, options, tables, sentences, simulated=simulated)
     save_tables(folder, tables)
     write_linear_model(formula, folder / "model.json")
@@ -93,9 +103,17 @@ def _audit(found: dict[str, Any]) -> Any:
     table = found["seen"][arm.name].iloc[inside]
     centres = setup["centres"][inside]
     return audit(
-        build_pipeline(arm.choices), table, target=setup["labels"][inside], patient=setup["patients"][inside],
+        build_pipeline(arm.choices, repeats=found["repeats"][arm.name]), table,
+        target=setup["labels"][inside], patient=setup["patients"][inside],
         site=centres if np.unique(centres).size > 1 else None, folds=setup["splits"],
     )  # fmt: skip
+
+
+def _stability(found: dict[str, Any]) -> Any:
+    arm = next(a for a in found["arms"] if a.name == found["reference"])
+    inside = np.flatnonzero(found["setup"]["internal"])
+    table, repeats = found["seen"][arm.name].iloc[inside], found["repeats"][arm.name]
+    return stability_of_study(table, repeats, minimum=arm.choices.stability)
 
 
 def _figures(
@@ -157,7 +175,9 @@ def _permuted(folder: Path, found: Any, options: Any, on_step: Any) -> Any:
     quick = dataclasses.replace(arm.choices, n_columns=arm.choices.n_columns[-1:])
     folds = {"outer": min(options.outer, SHUFFLED_FOLDS[0]), "inner": min(options.inner, SHUFFLED_FOLDS[1])}
     values = hash_array(table.to_numpy(dtype=np.float64))
-    key = hash_json([values, labels.tolist(), dataclasses.asdict(quick), folds, options.seed])
+    repeats = found["repeats"][arm.name]
+    again = {way: hash_array(rows.to_numpy()) for way, rows in (repeats or {}).items()}
+    key = hash_json([values, labels.tolist(), dataclasses.asdict(quick), folds, options.seed, again])
     path = folder / "permutation.json"
     record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     areas: list[float] = list(record["areas"]) if record.get("key") == key else []
@@ -171,7 +191,7 @@ def _permuted(folder: Path, found: Any, options: Any, on_step: Any) -> Any:
 
     return permuted_areas(
         table, labels, setup["patients"][inside], n=options.permutations, seed=options.seed, choices=quick,
-        kept=tuple(areas), on_shuffle=keep, **folds,
+        kept=tuple(areas), on_shuffle=keep, repeats=repeats, **folds,
     )  # fmt: skip
 
 
@@ -238,6 +258,7 @@ def _sections(
         Section("Calibration and benefit", (), (), pictures(
             "internal calibration", "external calibration", "internal decision_curve", "external decision_curve")),
         Section("The reference model", words, (), pictures("internal nomogram", "internal coefficients")),
+        *([Section("Stability of the features", (STABLE,), (tables["stability"],))] if "stability" in tables else []),
         Section("Segmentation", ("PA never stands alone: beside it are what costs nothing, and what counts lesions.",),
                 (tables["segmentation"],) if len(tables["segmentation"]) else (), pictures("overlap")),
         Section("What the study leaves open", (MOVES,), (tables["readings"],)),

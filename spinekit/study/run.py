@@ -13,7 +13,7 @@ import numpy as np
 
 from spinekit.errors import InputRefusedError
 from spinekit.provenance import write_json, write_text
-from spinekit.study.arms import ARMS, REFERENCE, Arm, ArmResult, arm_table, fitted_on_internal, run_arm
+from spinekit.study.arms import ARMS, REFERENCE, Arm, ArmResult, arm_repeats, arm_table, fitted_on_internal, run_arm
 from spinekit.study.case_work import measure_cases
 from spinekit.study.table import CLASSES, StudyCase, read_study_table
 
@@ -153,12 +153,16 @@ def run_study(
     external = _external(cases, chosen.external)
     setup = _setup(cases, external, chosen)
     networks, why = _networks(cases, folder, chosen, on_step)
-    results, tables_seen, missing = _run_arms(arms, cases, records, networks, setup, folder, chosen, on_step)
+    where = {"internal": setup["internal"], "splits": setup["splits"]}
+    repeats = {arm.name: arm_repeats(arm, cases, records, **where) for arm in arms}
+    results, tables_seen, missing = _run_arms(arms, cases, records, networks, setup, folder, chosen, on_step, repeats)
+    if not any(repeats.values()):
+        left_out.append("Stability filter: a training part has too few cases that were measured in every way.")
     left_out += [f"{name}: {why or 'the table has no such columns'}" for name in missing]
     found = {
         "cases": cases, "records": records, "networks": networks, "setup": setup, "results": results,
         "seen": tables_seen, "left_out": tuple(left_out), "external": external, "command": command,
-        "reference": arms[0].name, "arms": arms, "machine": _machine(),
+        "reference": arms[0].name, "arms": arms, "repeats": repeats, "machine": _machine(),
     }  # fmt: skip
     return write_study(folder, found, chosen, on_step=on_step)
 
@@ -213,7 +217,7 @@ def _networks(
 
 def _run_arms(
     arms: tuple[Arm, ...], cases: Any, records: Any, networks: Any, setup: dict[str, Any], folder: Path,
-    options: StudyOptions, on_step: Progress | None,
+    options: StudyOptions, on_step: Progress | None, repeats: dict[str, Any],
 ) -> tuple[dict[str, ArmResult], dict[str, Any], list[str]]:  # fmt: skip
     results, seen, missing = {}, {}, []
     for number, arm in enumerate(arms, start=1):
@@ -226,7 +230,7 @@ def _run_arms(
         seen[arm.name] = table
         results[arm.name] = run_arm(
             arm, table, setup["labels"], setup["patients"], internal=setup["internal"], splits=setup["splits"],
-            folder=folder / "arms", seed=options.seed,
+            folder=folder / "arms", seed=options.seed, repeats=repeats[arm.name],
         )  # fmt: skip
     return results, seen, missing
 
@@ -237,7 +241,9 @@ def reference_formula(found: dict[str, Any]) -> tuple[Any, Any]:
 
     arm = next(a for a in found["arms"] if a.name == found["reference"])
     table, setup = found["seen"][arm.name], found["setup"]
-    fitted = fitted_on_internal(arm, table, setup["labels"], setup["internal"], setup["splits"])
+    fitted = fitted_on_internal(
+        arm, table, setup["labels"], setup["internal"], setup["splits"], repeats=found["repeats"][arm.name]
+    )
     about = {
         "simulated": all(case.simulated for case in found["cases"]), "cases": int(setup["internal"].sum()),
         "warning": "Research only; not a diagnosis.",

@@ -19,7 +19,6 @@ from spinekit.diagnosis.steps import (
     StableColumns,
     UncorrelatedColumns,
     UsableColumns,
-    icc_consistency,
 )
 from spinekit.errors import InputRefusedError
 
@@ -118,15 +117,38 @@ def test_a_table_that_lacks_a_column_of_the_training_is_refused():
 
 @pytest.mark.filterwarnings("ignore:The inplace keyword")  # pingouin's own call of pandas
 @pytest.mark.parametrize("noise", [0.1, 1.0, 3.0])
-def test_the_icc_is_that_of_pingouin(noise):
+@pytest.mark.parametrize(("agreement", "theirs"), [("icc2", ("ICC2", "ICC(A,1)")), ("icc3", ("ICC3", "ICC(C,1)"))])
+def test_the_icc_of_the_filter_is_that_of_pingouin(noise, agreement, theirs):
     rng = np.random.default_rng(1)
-    first = rng.normal(size=30)
-    second = first + 0.5 + noise * rng.normal(size=30)
-    long = pd.DataFrame({"who": np.tile(np.arange(30), 2), "rater": np.repeat([0, 1], 30), "x": np.r_[first, second]})
-    theirs = pingouin.intraclass_corr(long, targets="who", raters="rater", ratings="x").set_index("Type")
+    ways = [rng.normal(size=30)]
+    ways += [ways[0] + offset + noise * rng.normal(size=30) for offset in (0.5, -1.0)]
+    long = pd.DataFrame(
+        {"who": np.tile(np.arange(30), 3), "rater": np.repeat([0, 1, 2], 30), "x": np.concatenate(ways)}
+    )
+    table = pingouin.intraclass_corr(long, targets="who", raters="rater", ratings="x").set_index("Type")
+    row = next(name for name in table.index if name.replace(" ", "") in theirs)
+    first, *again = (pd.DataFrame({"x": way}) for way in ways)
 
-    row = theirs.index[theirs.index.str.replace(" ", "").str.startswith(("ICC3", "ICC(C,1)"))][0]
-    assert_allclose(icc_consistency(first[:, None], second[:, None])[0], theirs.loc[row, "ICC"], atol=1e-6)
+    fitted = StableColumns(dict(zip("ab", again, strict=True)), agreement=agreement).fit(first)
+
+    assert_allclose(fitted.icc_[0], table.loc[row, "ICC"], atol=1e-6)
+
+
+def test_a_column_has_to_survive_every_way_of_measuring():
+    table, _ = features(n=40)
+    same, shuffled = table.copy(), table.copy()
+    shuffled["f0"] = np.random.default_rng(1).permutation(shuffled["f0"])
+
+    assert "f0" in StableColumns({"reader": same}).fit(table).columns_
+    assert "f0" not in StableColumns({"reader": same, "border": shuffled}).fit(table).columns_
+    assert "f1" in StableColumns({"reader": same, "border": shuffled}).fit(table).columns_
+
+
+def test_an_offset_between_readers_counts_unless_it_is_forgiven():
+    table, _ = features(n=40)
+
+    assert StableColumns(table + 20.0, agreement="icc3").fit(table).columns_ == tuple(table.columns)
+    assert np.nanmax(StableColumns(table + 20.0).fit(table).icc_) < 0.75
 
 
 def test_the_stability_filter_judges_by_training_rows_alone():
