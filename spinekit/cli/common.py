@@ -17,7 +17,18 @@ if TYPE_CHECKING:
 
 __all__ = ["OutOption", "QuietOption", "command_line", "finish", "numbers", "progress", "told"]
 
-PATH_OPTIONS = ("--out", "--start", "--model", "--settings", "--t2", "--roi", "--outline", "--journal", "--source")
+PATH_OPTIONS = (
+    "--out",
+    "--start",
+    "--examples",
+    "--model",
+    "--settings",
+    "--t2",
+    "--roi",
+    "--outline",
+    "--journal",
+    "--source",
+)
 OutOption = Annotated[Path, typer.Option("--out", help="Folder of the case; made if it is not there.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Print only the path of the report.")]
 
