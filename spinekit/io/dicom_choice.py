@@ -11,6 +11,7 @@ import numpy as np
 from spinekit.errors import InputRefusedError, coded_warning
 from spinekit.io.dicom_grid import SAME_PLACE_MM, group_by_position
 from spinekit.io.dicom_headers import Headers, Slice
+from spinekit.io.dicom_kinds import KIND, kind_in_words, of_kind, split_by_kind
 
 __all__ = ["choose_slices", "too_few_phases"]
 
@@ -43,7 +44,7 @@ def choose_slices(headers: Headers, wanted: str | None, *, phases: int = 2) -> t
     """
     if not headers.slices:
         raise _no_image(headers)
-    slices = [s for s in headers.slices if wanted is None or _asked_for(s, wanted)]
+    slices = [s for s in headers.slices if wanted is None or all(_asked_for(s, part) for part in _parts_of(wanted))]
     if not slices:
         raise _unknown(headers, wanted or "")
     stacks = _stacks(slices)
@@ -98,14 +99,22 @@ def _unknown(headers: Headers, wanted: str) -> InputRefusedError:
     )
 
 
+def _parts_of(wanted: str) -> list[str]:
+    """Return a series and the kind of its images that were asked for together, such as ``7, echo=2.3``."""
+    series, comma, kind = wanted.rpartition(",")
+    return [series.strip(), kind.strip()] if comma and KIND.fullmatch(kind.strip()) else [wanted]
+
+
 def _asked_for(s: Slice, wanted: str) -> bool:
+    if kind := KIND.fullmatch(wanted.strip()):
+        return of_kind(s, *kind.groups())
     if wanted.isdigit() or SEVERAL_NUMBERS.fullmatch(wanted):
         return s.series_number in wanted.split("+")
     return wanted == s.series_uid or wanted.lower() in s.description.lower()
 
 
 def _stacks(slices: Sequence[Slice]) -> dict[tuple[str, int], list[Slice]]:
-    """Return the slices by series and orientation; a localizer among them becomes a stack of its own."""
+    """Return the slices by series, orientation and kind; a localizer among them becomes a stack of its own."""
     stacks: dict[tuple[str, int], list[Slice]] = defaultdict(list)
     seen: dict[str, list[np.ndarray]] = defaultdict(list)
     for s in slices:
@@ -115,7 +124,8 @@ def _stacks(slices: Sequence[Slice]) -> dict[tuple[str, int], list[Slice]]:
         if index == len(known):
             known.append(cosines)
         stacks[(s.series_uid, index)].append(s)
-    return dict(stacks)
+    parts = [(uid, part) for (uid, _), stack in stacks.items() for part in split_by_kind(stack)]
+    return {(uid, number): part for number, (uid, part) in enumerate(parts)}
 
 
 def _phases(stack: Sequence[Slice]) -> int:
@@ -260,21 +270,24 @@ def _require_one_examination(slices: Sequence[Slice]) -> None:
             )
 
 
-def _in_words(stack: Sequence[Slice]) -> str:
+def _in_words(stack: Stack, others: Sequence[Stack] = ()) -> str:
     numbers = sorted({s.series_number or "without number" for s in stack})
     rows, columns = stack[0].shape
     n_phases = _phases(stack)
     phases = "1 phase" if n_phases == 1 else f"{n_phases} phases"
-    return f"series {'+'.join(numbers)} ({len(stack)} images of {columns} × {rows}, {phases})"
+    kind = kind_in_words(stack, others)
+    told = f", {kind}" if kind else ""
+    return f"series {'+'.join(numbers)}{told} ({len(stack)} images of {columns} × {rows}, {phases})"
 
 
 def _ambiguous(stacks: Mapping[tuple[str, int], list[Slice]]) -> InputRefusedError:
     return InputRefusedError(
         "series-ambiguous",
-        found=f"Several series fit: {'; '.join(_in_words(s) for s in stacks.values())}.",
+        found=f"Several series fit: {'; '.join(_in_words(s, list(stacks.values())) for s in stacks.values())}.",
         expected="One.",
-        cause="The folder holds a whole examination.",
-        cure="Choose with series=... or --series: a series number, UID or part of the description.",
+        cause="The folder holds a whole examination, or a series holds several echoes, flip angles, or water and fat.",
+        cure="Choose with series=... or --series: a series number, UID or part of the description, and where one is "
+        "told above the kind after a comma, such as '7, echo=2.3'.",
     )
 
 
@@ -283,6 +296,7 @@ def _told(chosen: Sequence[Slice], stacks: Mapping[tuple[str, int], list[Slice]]
     others = [stack for stack in stacks.values() if id(stack[0]) not in taken]
     if not others:
         return []
-    rest = "; ".join(_in_words(stack) for stack in others)
+    rest = "; ".join(_in_words(stack, list(stacks.values())) for stack in others)
     why = "as asked for" if choose else "the only one with several phases"
-    return [coded_warning("series-chosen", f"Read {_in_words(chosen)}, {why}. Left out: {rest}.")]
+    read = _in_words(list(chosen), list(stacks.values()))
+    return [coded_warning("series-chosen", f"Read {read}, {why}. Left out: {rest}.")]

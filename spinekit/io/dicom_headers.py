@@ -186,6 +186,14 @@ def _frame_clocks(groups: tuple[Any, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in found.items() if np.isfinite(value)}
 
 
+def _frame_protocol(groups: tuple[Any, Any], of_file: tuple[float | None, ...]) -> tuple[float | None, ...]:
+    """Return repetition time, echo time and flip angle of a frame; of the file where its groups are silent."""
+    timing, echo = first_item(groups, "MRTimingAndRelatedParametersSequence"), first_item(groups, "MREchoSequence")
+    own = [(timing, "RepetitionTime"), (echo, "EffectiveEchoTime"), (timing, "FlipAngle")]
+    values = [number_of(group, name, np.nan) for group, name in own]
+    return tuple(v if np.isfinite(v) and v > 0 else kept for v, kept in zip(values, of_file, strict=True))
+
+
 def _frames_of(dataset: Any, shared: dict[str, Any], aside: Counter[str]) -> Iterator[Slice]:
     common = dataset.SharedFunctionalGroupsSequence[0] if "SharedFunctionalGroupsSequence" in dataset else None
     of_file = clocks_of(dataset)  # one file per phase: what the frames do not tell, the file does
@@ -206,9 +214,12 @@ def _frames_of(dataset: Any, shared: dict[str, Any], aside: Counter[str]) -> Ite
         place = {**as_dict(first_item(groups, "PlanePositionSequence"), "ImagePositionPatient")}
         place |= as_dict(first_item(groups, "PlaneOrientationSequence"), "ImageOrientationPatient")
         private = own.get(PHILIPS_SLOPE, None)
+        own_kind: dict[str, Any] = {"protocol": _frame_protocol(groups, shared["protocol"])}
+        if types:
+            own_kind["image_type"] = tuple(str(w).strip().upper() for w in types)
         yield Slice(
             frame=number,
-            **shared,
+            **{**shared, **own_kind},
             **place_of(place, first_item(groups, "PixelMeasuresSequence"), label),
             **scale_of(first_item(groups, "PixelValueTransformationSequence") or dataset, label),
             instance=first + number + 1,

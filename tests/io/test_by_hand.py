@@ -173,6 +173,48 @@ def test_of_two_dynamic_series_none_is_guessed(tmp_path):
     assert_array_equal(read_series(tmp_path, series="9").signal, VALUES)
 
 
+KINDS = {
+    "echo": ("7, echo=2.3", lambda e: {"EchoTime": 2.3 * (e + 1)}),
+    "flip": ("flip=5", lambda e: {"FlipAngle": 5 + 10 * e}),
+    "type": ("type=W", lambda e: {"ImageType": ["DERIVED", "PRIMARY", "WF"[e], "WF"[e]]}),
+}
+
+
+@pytest.mark.parametrize("apart_s", [0.0, 0.5])
+@pytest.mark.parametrize("kind", KINDS)
+def test_echoes_flip_angles_or_water_and_fat_in_one_series_are_no_phases(kind, apart_s, tmp_path):
+    wanted, tags = KINDS[kind]
+    for e in (0, 1):
+        for t, z in PLACES:
+            taken_at = clock(36000 + TIMES_S[t] + e * apart_s)
+            made = image(t, z, **timed(t, z, InstanceNumber=(2 * t + e) * Z + z, AcquisitionTime=taken_at, **tags(e)))
+            made.PixelData = (VALUES[t, z] // (1 + e)).astype(np.uint16).tobytes()
+            made.save_as(tmp_path / f"{e}-{t}-{z}", enforce_file_format=True)
+
+    with pytest.raises(InputRefusedError, match=wanted.removeprefix("7, ")) as caught:
+        read_series(tmp_path)
+    assert caught.value.code == "series-ambiguous"
+    assert_array_equal(read_series(tmp_path, series=wanted).signal, VALUES)
+
+
+def test_one_damaged_echo_time_divides_no_series(tmp_path):
+    made = images(lambda t, z: timed(t, z, EchoTime=46.0 if (t, z) == (2, 1) else 2.3))
+    assert_array_equal(read_series(written(tmp_path, made)).signal, VALUES)
+
+
+def test_flip_angles_of_a_t1_measurement_beside_the_phases_are_left_out_and_told(tmp_path):
+    made = images(lambda t, z: timed(t, z, FlipAngle=12))
+    made += [
+        image(0, z, **timed(0, z, AcquisitionTime=clock(35000 + a), FlipAngle=a)) for a in (2, 5) for z in range(Z)
+    ]
+
+    found = read_series(written(tmp_path, made))
+
+    assert_array_equal(found.signal, VALUES)
+    assert found.warnings[0].startswith("[series-chosen]")
+    assert "flip=2" in found.warnings[0]
+
+
 @pytest.mark.parametrize("word", ["SUBTRACT", "SUB", "MIP", "PROJECTION IMAGE"])
 def test_what_the_scanner_computed_from_the_phases_is_left_out(word, tmp_path):
     computed = [image(t, z, **timed(t, z, ImageType=["DERIVED", "PRIMARY", "OTHER", word])) for t, z in PLACES[Z:]]
@@ -338,6 +380,13 @@ def test_the_slope_of_a_frame_is_found_where_it_stands(where, tmp_path):
     slopes = (1 + np.arange(T * Z) / 8).reshape(T, Z, 1, 1) if where == "frame" else 2
 
     assert_array_equal(read_series(written(tmp_path, [made])).signal, (VALUES * slopes - 3.0).astype(np.float32))
+
+
+def test_echoes_among_the_frames_of_one_file_are_no_phases(tmp_path):
+    twice = [place for place in PLACES for _ in (0, 1)]
+    made = enhanced(twice, taken, lambda n: {"MREchoSequence": group(EffectiveEchoTime=2.3 + n % 2)})
+    assert code_of(read_series, written(tmp_path, [made])) == "series-ambiguous"
+    assert_array_equal(read_series(tmp_path, series="echo=2.3").signal, VALUES)
 
 
 def test_frames_of_which_nothing_is_told_are_refused(tmp_path):
