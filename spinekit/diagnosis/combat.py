@@ -80,6 +80,7 @@ class ComBat(TransformerMixin, BaseEstimator):
         """Learn shift and scale of each site from these rows."""
         sites = self._sites(X)
         self.columns_ = tuple(c for c in X.columns if c not in (self.site, *self.keep))
+        self.names_ = tuple(str(c) for c in X.columns)
         values = X[list(self.columns_)].to_numpy(dtype=np.float64)
         self.sites_ = tuple(sorted(set(sites)))
         self._check(sites)
@@ -115,6 +116,11 @@ class ComBat(TransformerMixin, BaseEstimator):
         even = ((values - self.grand_) / self.spread_ - shift) / scale * self.spread_ + self.grand_
         out[list(self.columns_)] = even
         return out
+
+    def get_feature_names_out(self, input_features: Any = None) -> Any:
+        """Return the names of the features, without the column of the site."""
+        given = self.names_ if input_features is None else [str(name) for name in input_features]
+        return np.asarray([name for name in given if name != self.site], dtype=object)
 
     def _sites(self, table: Any) -> Any:
         if self.site not in getattr(table, "columns", ()):

@@ -113,8 +113,8 @@ def _classifier(name: str, seed: int) -> Any:
 def build_pipeline(choices: PipelineChoices | None = None, *, repeats: Any = None) -> Pipeline:
     """Return an unfitted scikit-learn pipeline for a feature table with named columns.
 
-    Steps, in order: ``harmonise`` (ComBat, if a site column is named), ``usable`` (missing and constant
-    columns out, gaps to the training median), ``stable`` (ICC against `repeats`, if given), ``scale``,
+    Steps, in order: ``stable`` (ICC over the table and `repeats`, if given), ``harmonise`` (ComBat, if a site
+    column is named), ``usable`` (missing and constant columns out, gaps to the training median), ``scale``,
     ``uncorrelated``, ``select`` (mRMR or LASSO, if chosen), ``classify``.
 
     Parameters
@@ -132,11 +132,12 @@ def build_pipeline(choices: PipelineChoices | None = None, *, repeats: Any = Non
     from sklearn.preprocessing import StandardScaler
 
     chosen = choices or PipelineChoices()
-    steps: list[tuple[str, Any]] = [("usable", UsableColumns(chosen.missing))]
+    steps: list[tuple[str, Any]] = []
+    if repeats is not None:  # first: repeats are neither harmonised nor filled
+        steps.append(("stable", StableColumns(repeats, chosen.stability, chosen.agreement, chosen.site)))
     if chosen.site:
-        steps.insert(0, ("harmonise", ComBat(chosen.site, chosen.keep)))
-    if repeats is not None:
-        steps.append(("stable", StableColumns(repeats, chosen.stability, chosen.agreement)))
+        steps.append(("harmonise", ComBat(chosen.site, chosen.keep)))
+    steps.append(("usable", UsableColumns(chosen.missing)))
     steps.append(("scale", StandardScaler().set_output(transform="pandas")))
     steps.append(("uncorrelated", UncorrelatedColumns(chosen.redundancy)))
     if chosen.selection != "none":

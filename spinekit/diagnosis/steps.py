@@ -24,7 +24,17 @@ def as_frame(table: Any) -> pd.DataFrame:
     frame = table if isinstance(table, pd.DataFrame) else pd.DataFrame(np.asarray(table))
     if not isinstance(table, pd.DataFrame):
         frame.columns = [f"x{n}" for n in range(frame.shape[1])]
-    return frame.astype(np.float64)
+    words = [str(name) for name, kind in frame.dtypes.items() if kind.kind not in "biuf"]
+    try:
+        return frame.astype(np.float64)
+    except (ValueError, TypeError) as reason:
+        raise InputRefusedError(
+            "table-invalid",
+            found=f"The columns {', '.join(words[:5])} hold words.",
+            expected="Features as numbers, empty where they are missing.",
+            cause="Names of cases, patients and sites, the class, or a clinical variable in words are in the table.",
+            cure="Hand over the columns of features alone, and clinical variables coded as numbers.",
+        ) from reason
 
 
 class ColumnStep(TransformerMixin, BaseEstimator):
@@ -118,6 +128,8 @@ class StableColumns(ColumnStep):
         Smallest ICC; 0.75 is the usual choice.
     agreement : {"icc2", "icc3"}
         ICC(2,1), absolute agreement, or ICC(3,1), which forgives an offset between the ways of measuring.
+    site : str
+        A column that is passed on for a later step, whatever it holds.
 
     Notes
     -----
@@ -132,16 +144,31 @@ class StableColumns(ColumnStep):
     ('good',)
     """
 
-    def __init__(self, repeats: Any = None, minimum: float = 0.75, agreement: str = "icc2") -> None:
+    def __init__(
+        self, repeats: Any = None, minimum: float = 0.75, agreement: str = "icc2", site: str = ""
+    ) -> None:  # fmt: skip
         self.repeats = repeats
         self.minimum = minimum
         self.agreement = agreement
+        self.site = site
+
+    def _features(self, X: Any) -> Any:
+        return as_frame(X.drop(columns=self.site) if self.site else X)
+
+    def transform(self, X: Any) -> Any:
+        """Return the columns that `fit` chose, and the site's as it is."""
+        kept = _chosen(self._features(X), self.columns_)
+        return kept.assign(**{self.site: X[self.site]}) if self.site else kept
+
+    def get_feature_names_out(self, input_features: Any = None) -> Any:
+        """Return the names of the columns that are kept."""
+        return np.asarray([*self.columns_, *([self.site] if self.site else [])], dtype=object)
 
     def fit(self, X: Any, y: Any = None) -> StableColumns:
         """Learn which columns are stable in these rows."""
         from spinekit.radiomics.reliability import reliability
 
-        frame = as_frame(X)
+        frame = self._features(X)
         self.columns_ = tuple(frame.columns)
         self.icc_ = np.full(frame.shape[1], np.nan)
         if self.repeats is None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinekit.diagnosis.pipelines import PipelineChoices, build_pipeline, parameter_grid
+from spinekit.errors import InputRefusedError
 from spinekit.evaluation.roc import youden_threshold
 from spinekit.evaluation.splits import NestedSplit, nested_splits
 
@@ -87,7 +88,7 @@ def fit_pipeline(
     from sklearn.base import clone
     from sklearn.metrics import log_loss
 
-    y = np.asarray(labels)
+    y = _zero_or_one(labels)
     plain = build_pipeline(choices, repeats=repeats)
     guesses = _inner_guesses(plain, table, y, folds, parameter_grid(choices))
     seen = np.unique(np.concatenate([validation for _, validation in folds]))
@@ -95,6 +96,20 @@ def fit_pipeline(
     parameters, guess = guesses[int(np.argmin(losses))]
     fitted = clone(plain).set_params(**parameters).fit(table, y)
     return FittedPipeline(fitted, parameters, youden_threshold(y[seen], guess[seen]), _seen_by_classifier(fitted))
+
+
+def _zero_or_one(labels: Any) -> NDArray[np.int64]:
+    y = np.asarray(labels)
+    if y.dtype.kind not in "biuf" or not np.isin(y, (0, 1)).all() or np.unique(y).size < 2:
+        kinds = [str(kind) for kind in np.unique(y.astype(str))[:4]]
+        raise InputRefusedError(
+            "value-out-of-range",
+            found=f"The classes are {', '.join(kinds)}.",
+            expected="0 and 1, both of them.",
+            cause="The classes may be in words, counted from 1, or have gaps.",
+            cure=f"Code them, such as (table['label'] == '{kinds[-1]}').astype(int).",
+        )
+    return y.astype(np.int64)
 
 
 def _inner_guesses(plain: Any, table: Any, y: Any, folds: Any, grid: Any) -> list[tuple[dict[str, Any], Any]]:
@@ -171,7 +186,7 @@ def nested_cross_validation(
     True
     """
     chosen = choices or PipelineChoices()
-    y = np.asarray(labels)
+    y = _zero_or_one(labels)
     folds = splits or nested_splits(y, patients, centres=centres, outer=outer, inner=inner, seed=seed)
     probabilities, called = np.full(y.size, np.nan), np.zeros(y.size, dtype=bool)
     fold = np.full(y.size, -1, dtype=np.intp)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spinekit.errors import InputRefusedError
 from spinekit.evaluation import (
     area_under_curve,
     at_threshold,
@@ -133,6 +134,14 @@ def compare_models(
     import pandas as pd
 
     rows = {}
+    if reference not in probabilities:
+        raise InputRefusedError(
+            "choice-unknown",
+            found=f"The reference is '{reference}'.",
+            expected=f"One of the models: {', '.join(map(str, probabilities))}.",
+            cause="The name may be misspelt.",
+            cure="Name the model that the others are compared with.",
+        )
     base = probabilities[reference]
     others = [name for name in probabilities if name != reference]
     for name in others:

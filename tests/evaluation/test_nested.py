@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from spinekit.diagnosis import PipelineChoices
+from spinekit.errors import InputRefusedError
 from spinekit.evaluation import area_under_curve, nested_splits
 from spinekit.evaluation.nested import fit_pipeline, nested_cross_validation, permuted_areas
 
@@ -80,3 +81,39 @@ def test_shuffled_labels_give_an_area_of_one_half(per_patient):
     # 8 shuffles of 48 rows have a standard error of about 0.03; docs/statistics.md has 100 shuffles
     assert abs(areas.mean() - 0.5) < 0.1
     assert areas.std() > 0
+
+
+def two_sites(n: int = 60):
+    rng = np.random.default_rng(3)
+    y = rng.permutation(np.arange(n) % 2)
+    site = rng.choice(["A", "B"], n)
+    table = pd.DataFrame(rng.normal(size=(n, 8)), columns=[f"f{k}" for k in range(8)])
+    table["f0"] += 2.0 * y
+    table.loc[site == "B"] *= 3.0
+    return table, y, site
+
+
+@pytest.mark.parametrize("filtered", [False, True])
+def test_sites_are_harmonised_inside_the_folds_and_repeats_are_compared_before(filtered):
+    table, y, site = two_sites()
+    again = table + 0.01
+    again["f1"] = again["f1"].to_numpy()[::-1]
+    options = {"choices": PipelineChoices(site="centre", n_columns=(3,)), "repeats": again if filtered else None}
+
+    result = nested_cross_validation(
+        table.assign(centre=site), y, range(60), centres=site, outer=3, inner=2, seed=1, **options
+    )
+
+    assert area_under_curve(y, result.probabilities) > 0.8
+    assert not {"centre", *(["f1"] if filtered else [])} & {name for fold in result.columns for name in fold}
+
+
+def test_classes_and_features_in_words_are_refused_with_their_names():
+    table, y, site = two_sites()
+    words = np.where(y == 1, "metastasis", "primary")
+    with pytest.raises(InputRefusedError, match="The classes are metastasis, primary"):
+        nested_cross_validation(table, words, range(60), seed=1)
+    with pytest.raises(InputRefusedError, match="The classes are 1, 2"):
+        nested_cross_validation(table, y + 1, range(60), seed=1)
+    with pytest.raises(InputRefusedError, match="The columns hospital hold words"):
+        nested_cross_validation(table.assign(hospital=site), y, range(60), seed=1, outer=2, inner=2)
