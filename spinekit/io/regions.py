@@ -11,7 +11,8 @@ import numpy as np
 from spinekit.case import Roi, Volume
 from spinekit.errors import InputRefusedError
 from spinekit.geometry import Geometry, to_sitk
-from spinekit.io.region_dicom import choose_region, dicom_region_reader, on_same_voxels
+from spinekit.io.region_dicom import DrawnRegion, choose_region, dicom_region_reader, on_same_voxels
+from spinekit.io.region_seg_nrrd import regions_of_seg_nrrd
 from spinekit.io.sources import shown
 from spinekit.provenance import write_beside
 from spinekit.settings import Reading
@@ -61,13 +62,13 @@ def read_roi(
     Parameters
     ----------
     path : path
-        NIfTI, NRRD (also .seg.nrrd with one segment per label), MetaImage, DICOM SEG, RTSTRUCT.
+        NIfTI, NRRD, .seg.nrrd of 3D Slicer (also with several layers), MetaImage, DICOM SEG, RTSTRUCT.
     on : Geometry, optional
         The grid that the region must be on; it is never moved onto it. Where the voxels coincide and only the axes
         are counted in another order or direction, they are swapped, with the warning ``roi-turned``. An RTSTRUCT
         has no grid of its own and needs that of the image it was drawn on.
     label : int or str, optional
-        Which label, or number or name in a DICOM SEG or RTSTRUCT; needed where the file holds several.
+        Which label, or number or name in a DICOM SEG, RTSTRUCT or .seg.nrrd; needed where the file holds several.
 
     Returns
     -------
@@ -81,9 +82,11 @@ def read_roi(
     GridMismatchError
         If its grid differs from `on`; both grids are in the message.
     """
-    drawn = dicom_region_reader(Path(path)) if Path(path).is_file() and not _is_image(Path(path)) else None
+    drawn = _drawn(Path(path)) if Path(path).is_file() else None
     if drawn is not None:
         region = choose_region(drawn, label, f"The {shown(path)}").make(on)
+        if not region.mask.any():
+            raise _empty(f"The region that was chosen in the {shown(path)}")
         _require_extent(region, f"The {shown(path)}")
         return Roi(region.mask, region.geometry, name, region.warnings, region.record)
     if isinstance(label, str):
@@ -96,7 +99,7 @@ def read_roi(
     if label is None and len(present) > 1:
         raise InputRefusedError(
             "roi-label-ambiguous",
-            found=f"{what} holds the labels {present}.",
+            found=f"{what} holds {_listed(present)}.",
             expected="One label, or a choice.",
             cause="Several structures were drawn in one file.",
             cure="Choose with label=...",
@@ -105,7 +108,7 @@ def read_roi(
     if chosen not in present:
         raise InputRefusedError(
             "roi-label-absent",
-            found=f"{what} has no label {chosen}; it holds {present}.",
+            found=f"{what} has no label {chosen}; it holds {_listed(present)}.",
             expected="A label that is in the mask.",
             cause="The labels may have been renumbered on export.",
             cure="Choose one of those that are there.",
@@ -117,6 +120,18 @@ def read_roi(
     return roi
 
 
+def _drawn(path: Path) -> list[DrawnRegion] | None:
+    """Return the regions of a file that names them; None for a mask of numbers."""
+    if path.name.lower().endswith((".seg.nrrd", ".seg.nhdr")):
+        return regions_of_seg_nrrd(path)
+    return None if _is_image(path) else dicom_region_reader(path)
+
+
+def _listed(labels: list[int]) -> str:
+    more = f" and {len(labels) - 8} more" if len(labels) > 8 else ""
+    return f"the labels {labels[:8]}{more}"
+
+
 def _is_image(path: Path) -> bool:
     return path.name.lower().endswith((".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd"))
 
@@ -126,7 +141,7 @@ def _no_names(file: str, label: str) -> InputRefusedError:
         "roi-label-absent",
         found=f"The {file} holds numbered labels; the name '{label}' was asked for.",
         expected="A whole number.",
-        cause="Only DICOM SEG and RTSTRUCT are chosen by name.",
+        cause="Only regions in DICOM SEG, RTSTRUCT and .seg.nrrd have names.",
         cure="Give the number of the label.",
     )
 
@@ -139,12 +154,17 @@ def _labels(path: Path, reading: Reading) -> tuple[Any, Geometry]:
     if not np.isfinite(values).all() or (values != np.round(values)).any() or values.min() < 0:
         raise InputRefusedError(
             "format-unsupported",
-            found=f"The {shown(path)} holds no labels but values from {np.nanmin(values):g} to {np.nanmax(values):g}.",
+            found=f"The {shown(path)} holds no labels but {_range(values)}.",
             expected="Whole numbers from 0.",
             cause="It is an image, a probability map, or a mask resampled by interpolation.",
             cure="Give the label image; turn a probability into a mask by an explicit threshold.",
         )
     return values.astype(np.int64), volume.geometry
+
+
+def _range(values: np.ndarray) -> str:
+    finite = values[np.isfinite(values)]
+    return f"values from {finite.min():g} to {finite.max():g}" if finite.size else "nothing that is a number"
 
 
 def _require_extent(roi: Roi, what: str) -> None:

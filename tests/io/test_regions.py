@@ -131,6 +131,65 @@ def test_of_several_labels_the_chosen_one_is_read(label, tmp_path):
     assert caught.value.code == "roi-label-absent"
 
 
+def slicer_segmentation(path, layers, segments):
+    """Write a .seg.nrrd line by line: layers (Z, Y, X) and, per segment, name, label value and layer."""
+    values = np.stack(layers, axis=-1) if len(layers) > 1 else layers[0]
+    several = len(layers) > 1
+    fields = ["NRRD0004", "type: unsigned char", f"dimension: {values.ndim}", "space: left-posterior-superior"]
+    fields += [f"sizes: {f'{len(layers)} ' if several else ''}16 14 12", "space origin: (-8,3,10)", "encoding: raw"]
+    fields += [f"space directions: {'none ' if several else ''}(1,0,0) (0,1,0) (0,0,2)"]
+    fields += [f"kinds: {'list ' if several else ''}domain domain domain"]
+    for n, (name, value, layer) in enumerate(segments):
+        fields += [f"Segment{n}_Name:={name}", f"Segment{n}_LabelValue:={value}", f"Segment{n}_Layer:={layer}"]
+    path.write_bytes(("\n".join(fields) + "\n\n").encode() + np.ascontiguousarray(values).tobytes())
+    return path
+
+
+def test_segments_of_3d_slicer_are_chosen_by_number_or_name(tmp_path):
+    values = np.zeros(GRID.shape_zyx, dtype=np.uint8)
+    values[BLOCK], values[9:11, 10:13, 12:15] = 1, 3
+    path = slicer_segmentation(tmp_path / "s.seg.nrrd", [values], [("Tumour", 1, 0), ("L3", 3, 0), ("none", 7, 0)])
+
+    for choice, value in (("Tumour", 1), (1, 1), ("L3", 3), (3, 3)):
+        assert_array_equal(read_roi(path, on=GRID, label=choice).mask, values == value)
+    for choice, code in ((None, "roi-label-ambiguous"), ("L4", "roi-label-absent"), ("none", "roi-empty")):
+        with pytest.raises(InputRefusedError) as caught:
+            read_roi(path, on=GRID, label=choice)
+        assert caught.value.code == code
+
+
+def test_overlapping_segments_in_layers_are_kept_apart(tmp_path):
+    lesion, bone = np.zeros(GRID.shape_zyx, dtype=np.uint8), np.zeros(GRID.shape_zyx, dtype=np.uint8)
+    lesion[BLOCK], bone[2:10, 2:12, 3:13] = 1, 1
+    path = slicer_segmentation(tmp_path / "s.seg.nrrd", [lesion, bone], [("lesion", 1, 0), ("bone", 1, 1)])
+
+    assert_array_equal(read_roi(path, on=GRID, label="lesion").mask, lesion == 1)
+    assert_array_equal(read_roi(path, on=GRID, label="bone").mask, bone == 1)
+    assert_array_equal(read_roi(path, on=GRID, label=2).mask, bone == 1)
+
+
+@pytest.mark.parametrize("off_mm", [0.0, 0.3])
+def test_a_segmentation_that_slicer_has_cropped_is_put_back_where_its_voxels_lie(off_mm, tmp_path):
+    part = Geometry((6, 6, 4), GRID.spacing_mm, (-8.0 + 5 + off_mm, 3.0 + 4, 10.0 + 2.0 * 4))  # just around the block
+    path = slicer_segmentation(tmp_path / "s.seg.nrrd", [np.ones((4, 6, 6), dtype=np.uint8)], [("lesion", 1, 0)])
+    header, _, data = path.read_bytes().partition(b"\n\n")
+    x, y, z = part.origin_mm
+    header = header.replace(b"sizes: 16 14 12", b"sizes: 6 6 4").replace(b"(-8,3,10)", f"({x},{y},{z})".encode())
+    path.write_bytes(header + b"\n\n" + data)
+
+    if off_mm:
+        with pytest.raises(GridMismatchError):
+            read_roi(path, on=GRID)
+    else:
+        assert_array_equal(read_roi(path, on=GRID).mask, roi().mask)
+
+
+def test_an_image_that_was_given_for_a_mask_is_not_listed_value_by_value(tmp_path):
+    values = np.arange(np.prod(GRID.shape_zyx), dtype=np.float32).reshape(GRID.shape_zyx)
+    with pytest.raises(InputRefusedError, match=r"1, 2, 3, 4, 5, 6, 7, 8\] and 2679 more"):
+        read_roi(write_volume(Volume(values, GRID), tmp_path / "image.nii.gz"))
+
+
 @pytest.mark.parametrize(
     ("box", "code"),
     [(np.s_[3, 3, 3], "roi-too-small"), (np.s_[3, 3, 2:9], "roi-too-small"), (np.s_[2:9, 3, 3], "roi-too-small")],
