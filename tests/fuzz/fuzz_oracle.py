@@ -79,7 +79,9 @@ def touched_by_nifti(before: bytes, after: bytes) -> frozenset[str]:
     if len(before) != len(after):
         return ALL
     old, new = (np.frombuffer(data[:348], nibabel.nifti1.header_dtype)[0] for data in (before, after))
-    return _sides({name for name in old.dtype.names if old[name].tobytes() != new[name].tobytes()}, OF_NIFTI)
+    changed = {name for name in old.dtype.names if old[name].tobytes() != new[name].tobytes()}
+    values = {VALUES} if before[348:] != after[348:] else set()  # four bytes written across the end of the header
+    return _sides(changed, OF_NIFTI) | values
 
 
 def touched_by_nrrd(before: bytes, after: bytes) -> frozenset[str]:
