@@ -157,6 +157,7 @@ def _table(images: Mapping[str, Volume], roi: Roi, recipe: Recipe, how: Mapping[
     shapes = _Shapes(recipe)
     rows: list[dict[str, Any]] = []
     warnings: list[str] = list(roi.warnings)
+    n_voxels = roi.n_voxels
     for name, volume in images.items():
         mask, found = usable_mask(volume, roi, recipe, name=name)
         prepared = dict(region.prepare(volume, mask, name=name))
@@ -164,7 +165,7 @@ def _table(images: Mapping[str, Volume], roi: Roi, recipe: Recipe, how: Mapping[
         for prefix, one in prepared.items():
             label = name if prefix == "original" else f"{name}, {prefix}"
             warnings += [*one.warnings, *_doubts(one, recipe, label)]
-        excluded = roi.n_voxels - int(np.count_nonzero(mask))
+        excluded = n_voxels - int(np.count_nonzero(mask))
         rows += [_row(name, prepared, recipe, shapes, aggregation, excluded) for aggregation in recipe.aggregations]
     table = pd.DataFrame(rows).set_index("image")
     table.insert(2, "normalisation", [how[str(name)] for name in table.index])

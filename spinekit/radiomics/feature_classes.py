@@ -18,7 +18,7 @@ import numpy as np
 
 from spinekit.radiomics.matrices import COUNTED, Counting
 from spinekit.radiomics.mesh import area_and_volume, diameters
-from spinekit.radiomics.prepared import Prepared
+from spinekit.radiomics.prepared import Prepared, itk_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,6 +66,21 @@ class _FastMesh:
         self.eigenValues.sort()
 
 
+def _maximal_correlation(self: Any) -> Any:
+    """Replace pyradiomics' MCC: the same second eigenvalue, of the symmetric matrix that is similar to its own.
+
+    Q = Dx⁻¹ P Dy⁻¹ Pᵀ is similar to A Aᵀ with A = Dx^(-1/2) P Dy^(-1/2), whose eigenvalues are real.
+    """
+    if self.P_glcm.shape[1] < 2:
+        return 1  # a flat region, as pyradiomics has it
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rows, columns = (1.0 / np.sqrt(self.coefficients[name]) for name in ("px", "py"))
+    scaled = self.P_glcm * np.where(np.isfinite(rows), rows, 0.0) * np.where(np.isfinite(columns), columns, 0.0)
+    a = np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+    second = np.linalg.eigvalsh(a @ a.transpose(0, 1, 3, 2))[:, :, -2]
+    return np.nanmean(np.sqrt(np.maximum(second, 0.0)), 1)
+
+
 @cache
 def _class_of(family: str) -> Any:
     from radiomics import getFeatureClasses
@@ -80,6 +95,8 @@ def _class_of(family: str) -> Any:
         members["_calculateMatrix"] = FunctionType(
             method.__code__, {**method.__globals__, "cMatrices": Counting}, argdefs=method.__defaults__
         )
+    if family == "glcm":
+        members["getMCCFeatureValue"] = _maximal_correlation
     return type(base.__name__, (_FastMesh if family == "shape" else _GivenLevels, base), members)
 
 
@@ -103,14 +120,6 @@ def silence() -> Iterator[None]:
         log.setLevel(before)
 
 
-def _image(array: NDArray[Any], spacing_mm: tuple[float, float, float]) -> Any:
-    import SimpleITK as sitk
-
-    image = sitk.GetImageFromArray(array.astype(np.uint8) if array.dtype == np.bool_ else array)
-    image.SetSpacing(spacing_mm)
-    return image
-
-
 def _run(family: str, asked: tuple[str, ...], image: Any, mask: Any, settings: Mapping[str, Any]) -> dict[str, float]:
     worker = _class_of(family)(image, mask, **settings)
     for name in asked:
@@ -124,7 +133,7 @@ def shape_features(
     prepared: Prepared, family: str, asked: tuple[str, ...], settings: Mapping[str, Any]
 ) -> dict[str, float]:
     """Return the shape features of the morphological mask, family ``shape`` or ``shape2D``, by short name."""
-    mask = _image(prepared.shape_mask, prepared.spacing_mm)
+    mask = itk_image(prepared.shape_mask, prepared.spacing_mm)
     flat = {"force2D": True, "force2Ddimension": 0} if family == "shape2D" else {}
     with silence():
         return _run(family, asked, mask, mask, {**settings, **flat})
@@ -161,8 +170,7 @@ def intensity_features(
         chosen["weightingNorm"] = "no_weighting"
     if family in TEXTURES and aggregation.startswith("2D"):
         return _mean_over_slices(prepared, family, asked, chosen)
-    image = _image(prepared.values, prepared.spacing_mm)
-    mask = _image(prepared.mask, prepared.spacing_mm)
+    image, mask = prepared.in_itk
     with silence():
         return _run(family, asked, image, mask, {**chosen, "levels": (prepared.levels, prepared.grey_levels)})
 
@@ -174,8 +182,8 @@ def _mean_over_slices(
     with silence():
         for z in np.flatnonzero(prepared.mask.any(axis=(1, 2))):
             part = slice(int(z), int(z) + 1)
-            image = _image(prepared.values[part], prepared.spacing_mm)
-            mask = _image(prepared.mask[part], prepared.spacing_mm)
+            image = itk_image(prepared.values[part], prepared.spacing_mm)
+            mask = itk_image(prepared.mask[part], prepared.spacing_mm)
             levels = np.ascontiguousarray(prepared.levels[part])
             given = levels, np.unique(levels[prepared.mask[part]])
             rows.append(_run(family, asked, image, mask, {**settings, "levels": given}))

@@ -38,6 +38,19 @@ class _Padded:
         return np.ascontiguousarray(angles @ np.array(self._strides, dtype=np.int64))
 
 
+_LAST: list[tuple[Any, _Padded]] = []
+
+
+def _padded(levels: NDArray[Any]) -> _Padded:
+    """Return the padded levels; the families of one image, which come one after another, share them."""
+    for known, padded in _LAST:
+        if known is levels:
+            return padded
+    padded = _Padded(levels)
+    _LAST[:] = [(levels, padded)]
+    return padded
+
+
 class Counting:
     """Stands in for pyradiomics' compiled module ``cMatrices``."""
 
@@ -50,7 +63,7 @@ class Counting:
             return cMatrices.calculate_glcm(levels, mask, distances, n_levels, flat, axis)
         from spinekit.radiomics.matrix_kernels import co_occurrences
 
-        padded = _Padded(levels)
+        padded = _padded(levels)
         angles = padded.angles(both_ways=False)
         return co_occurrences(padded.flat, padded.inside, padded.steps(angles), n_levels)[None], angles
 
@@ -63,7 +76,7 @@ class Counting:
             return cMatrices.calculate_glrlm(levels, mask, n_levels, longest, flat, axis)
         from spinekit.radiomics.matrix_kernels import runs
 
-        padded = _Padded(levels)
+        padded = _padded(levels)
         angles = padded.angles(both_ways=False)
         counts = runs(padded.flat, padded.inside, padded.steps(angles), n_levels, longest)
         for n, angle in enumerate(angles):
@@ -80,7 +93,7 @@ class Counting:
             return cMatrices.calculate_glszm(levels, mask, n_levels, n_voxels, flat, axis)
         from spinekit.radiomics.matrix_kernels import zones
 
-        padded = _Padded(levels)
+        padded = _padded(levels)
         found = zones(padded.flat, padded.inside, padded.steps(padded.angles(both_ways=True)))
         counts = np.zeros((1, n_levels, int(found[:, 1].max())))
         np.add.at(counts[0], (found[:, 0] - 1, found[:, 1] - 1), 1.0)
@@ -97,7 +110,7 @@ class Counting:
             return cMatrices.calculate_gldm(levels, mask, distances, n_levels, tolerance, flat, axis)
         from spinekit.radiomics.matrix_kernels import dependences
 
-        padded = _Padded(levels)
+        padded = _padded(levels)
         around = padded.steps(padded.angles(both_ways=True))
         return dependences(padded.flat, padded.inside, around, n_levels, int(np.floor(tolerance)))[None]
 
@@ -110,7 +123,7 @@ class Counting:
             return cMatrices.calculate_ngtdm(levels, mask, distances, n_levels, flat, axis)
         from spinekit.radiomics.matrix_kernels import tone_differences
 
-        padded = _Padded(levels)
+        padded = _padded(levels)
         around = padded.steps(padded.angles(both_ways=True))
         return tone_differences(padded.flat, padded.inside, around, n_levels)[None]
 

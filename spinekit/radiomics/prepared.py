@@ -11,7 +11,16 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Prepared"]
+__all__ = ["Prepared", "itk_image"]
+
+
+def itk_image(array: NDArray[Any], spacing_mm: tuple[float, float, float]) -> Any:
+    """Return an array of shape (Z, Y, X) as pyradiomics takes it; a mask becomes 0 and 1."""
+    import SimpleITK as sitk
+
+    image = sitk.GetImageFromArray(array.astype(np.uint8) if array.dtype == np.bool_ else array)
+    image.SetSpacing(spacing_mm)
+    return image
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,11 @@ class Prepared:
     shape_mask: NDArray[Any]
     spacing_mm: tuple[float, float, float]
     warnings: tuple[str, ...] = ()
+
+    @cached_property
+    def in_itk(self) -> tuple[Any, Any]:
+        """Intensities and mask as pyradiomics takes them, converted once for all families."""
+        return itk_image(self.values, self.spacing_mm), itk_image(self.mask, self.spacing_mm)
 
     @cached_property
     def grey_levels(self) -> NDArray[Any]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from spinekit.geometry import Geometry
 from spinekit.radiomics.regions import filled_values
-from spinekit.radiomics.sampling_kernels import combined
+from spinekit.radiomics.sampling_kernels import combined, recursed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,20 +37,15 @@ def _coefficients_along_first(values: NDArray[np.float64]) -> NDArray[np.float64
     n = len(values)
     if n == 1:
         return values
-    c = values * ((1.0 - POLE) * (1.0 - 1.0 / POLE))
+    powers = POLE ** np.arange(min(n, HORIZON))
     if n > HORIZON:
-        c[0] = sum(POLE**k * c[k] for k in range(HORIZON))
+        weights = powers
     else:  # the sum over the mirrored signal, in closed form
-        powers = POLE ** np.arange(n)
         mirrored = POLE ** (2.0 * (n - 1) - np.arange(n))
-        weights = powers + np.where((np.arange(n) == 0) | (np.arange(n) == n - 1), 0.0, mirrored)
-        c[0] = sum(weight * c[k] for k, weight in enumerate(weights)) / (1.0 - POLE ** (2 * (n - 1)))
-    for k in range(1, n):
-        c[k] += POLE * c[k - 1]
-    c[n - 1] = (POLE / (POLE * POLE - 1.0)) * (POLE * c[n - 2] + c[n - 1])
-    for k in range(n - 2, -1, -1):
-        c[k] = POLE * (c[k + 1] - c[k])
-    return c
+        both = powers + np.where((np.arange(n) == 0) | (np.arange(n) == n - 1), 0.0, mirrored)
+        weights = both / (1.0 - POLE ** (2 * (n - 1)))
+    gain = (1.0 - POLE) * (1.0 - 1.0 / POLE)
+    return np.asarray(recursed(values.reshape(n, -1), POLE, gain, weights).reshape(values.shape))
 
 
 def _taps(positions: NDArray[np.float64], n: int) -> list[tuple[NDArray[np.intp], NDArray[np.float64]]]:

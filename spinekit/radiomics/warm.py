@@ -16,5 +16,6 @@ def compile_kernels() -> None:
         matrix_kernels.tone_differences,
         matrix_kernels.zones,
         sampling_kernels.combined,
+        sampling_kernels.recursed,
     ):
         assert kernel.signatures
