@@ -23,6 +23,9 @@ def run(
     outline: Annotated[
         Path | None, typer.Option("--outline", help="Mask drawn on another image, such as the T2; the study's route.")
     ] = None,
+    label: Annotated[
+        str, typer.Option("--label", help="Number or name of the region in --roi or --outline, if several.")
+    ] = "",
     expand: Annotated[str, typer.Option("--expand", help="Five times the outline: area, linear or dilate.")] = "area",
     journal: Annotated[Path | None, typer.Option("--journal", help="Choices made earlier, to be replayed.")] = None,
     auto: Annotated[bool, typer.Option("--auto", help="Take the region that the U-Net proposes; no seed.")] = False,
@@ -48,6 +51,7 @@ def run(
             background=tuple(numbers(s, kind=int, option="--background", count=3) for s in background or ()),
             roi_file=roi,
             outline_file=outline,
+            roi_label=label,
             expand=expand,
             journal_file=journal,
             auto=auto,

@@ -30,6 +30,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "outline": ("outline",),
     "expand": ("expand",),
     "roi": ("roi",),
+    "roi_label": ("roi_label",),
     "journal": ("journal",),
     "auto": ("auto",),
     "n_baseline": ("n_baseline",),
@@ -62,8 +63,8 @@ def read_table(path: str | os.PathLike[str], *, mark_by: str = "") -> list[Case]
     ----------
     path : path
         CSV with a header. ``case`` and ``series`` are needed; ``t2``, ``seed_ijk`` (``"i,j,k"``, several
-        separated by semicolons), ``background``, ``outline``, ``expand``, ``roi``, ``journal``, ``auto`` ("yes": the
-        U-Net proposes the region),
+        separated by semicolons), ``background``, ``outline``, ``expand``, ``roi``, ``roi_label``, ``journal``,
+        ``auto`` ("yes": the U-Net proposes the region),
         ``n_baseline``, ``times_s``, ``choose_series`` and the clinical facts of ``--clinical``, each a column
         of its name, may be there; other columns are left alone. Paths are relative to the table.
     mark_by : {"", "journal", "seeds", "outline", "roi", "auto"}
@@ -170,6 +171,7 @@ def _asked(told: dict[str, str], base: Path, mark_by: str) -> dict[str, Any]:
         "seeds": _voxels(told["seeds"], "seeds") if way == "seeds" else [],
         "background": _voxels(told.get("background", ""), "background") if way == "seeds" else [],
         "outline_file": os.path.abspath(base / told["outline"]) if way == "outline" else None,
+        "roi_label": told.get("roi_label", "") if way in ("outline", "roi") else "",
         "expand": told.get("expand") or "area",
         "roi_file": os.path.abspath(base / told["roi"]) if way == "roi" else None,
         "journal_file": os.path.abspath(base / told["journal"]) if way == "journal" else None,

@@ -74,7 +74,7 @@ def choose_region(regions: list[DrawnRegion], wanted: int | str | None, what: st
             found=f"{what} holds the regions {listed}.",
             expected="One region, or a choice.",
             cause="Several structures were drawn in one file.",
-            cure="Choose with label=..., by number or by name.",
+            cure="Choose by number or by name with label=..., --label or the column roi_label.",
         )
     fitting = [r for r in regions if wanted is None or wanted in (r.number, r.name)]
     if len(fitting) != 1:

@@ -102,7 +102,7 @@ def read_roi(
             found=f"{what} holds {_listed(present)}.",
             expected="One label, or a choice.",
             cause="Several structures were drawn in one file.",
-            cure="Choose with label=...",
+            cure="Choose with label=..., --label or the column roi_label.",
         )
     chosen = present[0] if label is None else int(label)
     if chosen not in present:

@@ -36,6 +36,7 @@ class CaseRequest:
     background: tuple[tuple[float, ...], ...] = ()
     roi_file: Path | None = None
     outline_file: Path | None = None
+    roi_label: str = ""  # number or name of the region in either file, where it holds several
     expand: str = "area"
     journal_file: Path | None = None
     t2: Path | None = None
@@ -114,6 +115,7 @@ def notebook_parameters(request: CaseRequest) -> dict[str, dict[str, Any]]:
         "background": _written(request.background),
         "roi_file": _absolute(request.roi_file),
         "outline_file": _absolute(request.outline_file),
+        "roi_label": request.roi_label,
         "expand": request.expand,
         "journal_file": _absolute(request.journal_file),
         "reader": reader,

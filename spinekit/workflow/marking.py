@@ -27,6 +27,7 @@ def begin_marking(
     background: str = "",
     roi_file: PathLike = "",
     outline_file: PathLike = "",
+    roi_label: str = "",
     expand: str = "area",
     journal_file: PathLike = "",
     reader: str = "",
@@ -43,6 +44,8 @@ def begin_marking(
         A mask on the grid of the series.
     outline_file : path
         A mask drawn on another image, such as the sagittal T2, on that image's grid.
+    roi_label : str
+        Number or name of the region in `roi_file` or `outline_file`, where that holds several.
     expand : {"area", "linear", "dilate"}
         What "expanded five times" means for the outline.
     journal_file : path
@@ -72,13 +75,14 @@ def begin_marking(
             cause="An earlier parameter may not have been emptied.",
             cure="Empty all but one.",
         )
+    label = int(roi_label) if roi_label.isdigit() else roi_label or None
     selection = SeedSelection(series, n_baseline=study.kinetics.n_baseline, growing=study.growing, reader=reader)
     if journal_file:
         selection.replay(Journal.read(journal_file))
     elif roi_file:
-        selection.take(read_roi(roi_file, on=series.geometry), source="file")
+        selection.take(read_roi(roi_file, on=series.geometry, label=label), source="file")
     elif outline_file:
-        selection.outline(read_roi(outline_file, name="outline"), expand=expand)
+        selection.outline(read_roi(outline_file, label=label, name="outline"), expand=expand)
     elif seeds:
         selection.place(_voxels(seeds, "seeds"), _voxels(background, "background"))
     elif auto:

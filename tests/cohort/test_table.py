@@ -93,3 +93,11 @@ def test_the_clinical_columns_are_what_the_classifier_is_told_and_empty_cells_ar
 
     assert first.asked["clinical"] == "age_years=61,sex=F"
     assert second.asked["clinical"] == ""
+
+
+def test_the_region_in_a_file_of_several_is_named_in_a_column_of_its_own(tmp_path):
+    path = table(
+        tmp_path, ("one", "a", "r.nii", "L3"), ("two", "a", "", "L3"), header=("case", "series", "roi", "roi_label")
+    )
+    one, two = read_table(path)
+    assert (one.asked["roi_label"], two.asked["roi_label"]) == ("L3", "")
