@@ -76,6 +76,7 @@ def read_dicom_series(
         "files": len({s.source.label for s in slices}),
         "set_aside": dict(headers.set_aside),
         "philips_private_scale": any(s.private_scale is not None for s in slices),
+        **({"siemens_mosaic": True} if any(s.tile is not None for s in slices) else {}),
     }
     return DynamicSeries(
         signal,

@@ -84,6 +84,9 @@ def export_case(
     if series.record.get("format") != "DICOM":
         why = "it is simulated" if is_simulated(case_dir) else "it did not come as DICOM"
         return Exported(tuple(files), (f"DICOM objects: they refer to the images of the series, and {why}",))
+    if series.record.get("siemens_mosaic"):
+        why = "it is stored as Siemens mosaics, which have no image of a single slice"
+        return Exported(tuple(files), (f"DICOM objects: they refer to the images of the series, and {why}",))
     known = known_sources(case_dir, series_sha256=str(series.record["sha256"]))
     told: dict[str, Any] = {
         "source": os.fspath(source) if source is not None else _one_or_list(known.get("source")),

@@ -149,3 +149,18 @@ def test_a_simulated_case_has_no_dicom_and_says_so(tmp_path):
     assert "left out: DICOM objects" in done.stderr
     assert not (tmp_path / "out" / "dicom").exists()
     assert (tmp_path / "out" / "region.seg.nrrd").is_file()
+
+
+def test_of_a_mosaic_everything_is_written_that_needs_no_image_of_a_slice(tmp_path):
+    from spinekit.phantom.dicom_writer import write_dicom as as_a_vendor_does
+
+    case = simulate_case(3, size=(48, 48, 8), n_phases=4)
+    as_a_vendor_does(case.series, tmp_path / "in", flavour="siemens-mosaic")
+    request = CaseRequest(source=str(tmp_path / "in"), case_dir=tmp_path / "case", seeds=(tuple(case.seed_ijk),))
+    compute_case(request)
+
+    done = export_case(tmp_path / "case", tmp_path / "out")
+
+    assert {file.name for file in done.files} >= {"region.nii.gz", "region.seg.nrrd"}
+    assert "mosaic" in done.left_out[0]
+    assert not (tmp_path / "out" / "dicom").exists()
