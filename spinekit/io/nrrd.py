@@ -35,20 +35,27 @@ class NrrdContent:
         return {key: float(text) for key, text in stated.items() if re.fullmatch(r"[0-9.eE+-]+", text)}
 
 
-def read_nrrd(path: Path) -> NrrdContent:
+def read_nrrd(path: Path, *, accept_missing_space: bool = False) -> NrrdContent:
     """Read an NRRD file.
+
+    Parameters
+    ----------
+    path : Path
+        The file, or its detached header.
+    accept_missing_space : bool
+        Take the axes of a header that does not say where they point as left, posterior, superior.
 
     Raises
     ------
     InputRefusedError
-        ``file-truncated``, ``file-corrupt``, ``format-unsupported``.
+        ``file-truncated``, ``format-unsupported``, ``affine-missing``, ``affine-invalid``, ``times-invalid``.
     """
     fields, header_bytes = _fields(path)
     try:
-        geometry = grid_of(_lower(fields))
+        geometry = grid_of(_lower(fields), accept_missing_space=accept_missing_space)
         values = values_of(path, _lower(fields), header_bytes)
     except NrrdError as reason:
-        raise (_damaged if reason.supported else _unsupported)(path, str(reason)) from reason
+        raise REFUSALS.get(reason.code, _damaged)(path, str(reason)) from reason
     except MemoryError as reason:
         raise InputRefusedError(
             "file-too-large",
@@ -72,14 +79,16 @@ def _fields(path: Path) -> tuple[dict[str, str], int]:
     if not head.startswith(b"NRRD"):
         raise _damaged(path, "it does not begin with 'NRRD'")
     end = re.search(rb"\r?\n\r?\n", head)
-    if end is None:
+    if end is None and (path.suffix.lower() != ".nhdr" or len(head) == LONGEST_HEADER):
         raise _damaged(path, "its header does not end")
-    fields = {}
-    for line in head[: end.start()].decode("utf-8", "replace").splitlines()[1:]:
-        match = re.match(r"([^#:][^:]*):=?\s*(.*)$", line)
+    text = head[: end.start()] if end else head
+    fields: dict[str, str] = {}
+    pairs: dict[str, str] = {}  # key:=value, whose keys may be called like fields and say something else
+    for line in text.decode("utf-8", "replace").splitlines()[1:]:
+        match = re.match(r"([^#:][^:]*):(=?)\s*(.*)$", line)
         if match:
-            fields[match[1].strip()] = match[2].strip()
-    return fields, end.end()
+            (pairs if match[2] else fields)[match[1].strip()] = match[3].strip()
+    return {**pairs, **fields}, end.end() if end else len(head)
 
 
 def _times(path: Path, fields: dict[str, str], n_phases: int) -> np.ndarray | None:
@@ -118,6 +127,26 @@ def _damaged(path: Path, why: str) -> InputRefusedError:
     )
 
 
+def _unplaced(path: Path, what: str) -> InputRefusedError:
+    return InputRefusedError(
+        "affine-missing",
+        found=f"The {shown(path)} has {what}.",
+        expected="A space such as left-posterior-superior.",
+        cause="It was written by a program that keeps voxel sizes only; left and right are then unknown.",
+        cure="Save the image again from 3D Slicer, or set reading.accept_missing_form = true.",
+    )
+
+
+def _oblique(path: Path, what: str) -> InputRefusedError:
+    return InputRefusedError(
+        "affine-invalid",
+        found=f"The {shown(path)} has {what}.",
+        expected="Three axes of non-zero length at right angles.",
+        cause="An affine registration was written into the header, or the header is damaged.",
+        cure="Resample the image onto a rectangular grid first.",
+    )
+
+
 def _unsupported(path: Path, what: str) -> InputRefusedError:
     return InputRefusedError(
         "format-unsupported",
@@ -126,3 +155,6 @@ def _unsupported(path: Path, what: str) -> InputRefusedError:
         cause="It may be a colour image or a vector field.",
         cure="Export it from 3D Slicer as MultiVolume, sequence or scalar volume.",
     )
+
+
+REFUSALS = {"format-unsupported": _unsupported, "affine-missing": _unplaced, "affine-invalid": _oblique}

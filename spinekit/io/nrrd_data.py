@@ -35,16 +35,17 @@ TO_LPS = {
     **dict.fromkeys(("right-anterior-superior", "ras"), (-1.0, -1.0, 1.0)),
     **dict.fromkeys(("left-anterior-superior", "las"), (1.0, -1.0, 1.0)),
 }
+TO_MM = {"mm": 1.0, "millimeter": 1.0, "um": 1e-3, "µm": 1e-3, "micron": 1e-3, "cm": 10.0, "m": 1e3}
 VECTORS = {"vector", "point", "covariant-vector"}
 FRAMES = {"list", "time"} | VECTORS
 VECTOR = re.compile(r"\(([^()]*)\)|none", re.IGNORECASE)
 
 
 class NrrdError(ValueError):
-    """What is wrong with a header or its data, in words; ``supported`` is False where the file may be sound."""
+    """What is wrong with a header or its data, in words; ``code`` is that of the refusal."""
 
-    def __init__(self, why: str, *, supported: bool = True) -> None:
-        self.supported = supported
+    def __init__(self, why: str, *, code: str = "file-truncated") -> None:
+        self.code = code
         super().__init__(why)
 
 
@@ -58,7 +59,7 @@ def _integers(fields: Mapping[str, str], name: str, count: int | None) -> tuple[
 def _shape(fields: Mapping[str, str]) -> tuple[int, ...]:
     (dimension,) = _integers(fields, "dimension", 1)
     if dimension not in (3, 4):
-        raise NrrdError(f"{dimension} dimensions", supported=False)
+        raise NrrdError(f"{dimension} dimensions", code="format-unsupported")
     sizes = _integers(fields, "sizes", dimension)
     if min(sizes) < 1:
         raise NrrdError(f"its 'sizes' is '{fields['sizes'][:40]}'")
@@ -73,10 +74,10 @@ def _frame_axis(fields: Mapping[str, str], dimension: int) -> int | None:
     apart = [n for n, vector in enumerate(vectors) if vector == "none"]
     axes = sorted(set(named) | set(apart))
     if any(kinds[n] not in FRAMES for n in named) or (dimension == 3 and axes) or len(axes) > 1:
-        raise NrrdError(f"{dimension} dimensions of kind {' '.join(kinds) or 'unknown'}", supported=False)
+        raise NrrdError(f"{dimension} dimensions of kind {' '.join(kinds) or 'unknown'}", code="format-unsupported")
     framed = {"MultiVolume.FrameLabels", "axis 0 index values"} & set(fields)
     if axes and len(kinds) == dimension and kinds[axes[0]] in VECTORS and not framed:
-        raise NrrdError(f"vectors of {fields.get('sizes', '').split()[axes[0]]} components", supported=False)
+        raise NrrdError(f"vectors of {fields.get('sizes', '').split()[axes[0]]} components", code="format-unsupported")
     if dimension == 3:
         return None
     return axes[0] if axes else 3
@@ -103,10 +104,11 @@ def values_of(path: Path, fields: Mapping[str, str], header_bytes: int) -> np.nd
     axis = _frame_axis(fields, len(sizes))
     kind = TYPES.get(" ".join(fields.get("type", "").lower().split()))
     if kind is None:
-        raise NrrdError(f"values of type '{fields.get('type', 'unknown')[:40]}'", supported=False)
-    order = {"little": "<", "big": ">"}.get(fields.get("endian", "little").lower())
+        raise NrrdError(f"values of type '{fields.get('type', 'unknown')[:40]}'", code="format-unsupported")
+    single = kind.endswith("1") or fields.get("encoding", "").lower() in ("text", "txt", "ascii")
+    order = {"little": "<", "big": ">"}.get(fields.get("endian", "little" if single else "absent").lower())
     if order is None:
-        raise NrrdError(f"its 'endian' is '{fields['endian'][:40]}'")
+        raise NrrdError(f"its 'endian' is '{fields.get('endian', 'absent')[:40]}'")
     dtype, count = np.dtype(order + kind), int(np.prod([int(n) for n in sizes], dtype=object))
     flat = _decoded(_stored(path, fields, header_bytes, count * dtype.itemsize), fields, dtype, count)
     values = flat.reshape(sizes[::-1])
@@ -120,10 +122,10 @@ def _stored(path: Path, fields: Mapping[str, str], header_bytes: int, promised: 
     named = fields.get("data file", fields.get("datafile", ""))
     if named:
         if named != Path(named).name or named.upper().startswith("LIST") or "%" in named:
-            raise NrrdError("data in several files or in another folder", supported=False)
+            raise NrrdError("data in several files or in another folder", code="format-unsupported")
         path, header_bytes = path.with_name(named), 0
     if fields.get("line skip", fields.get("lineskip", "0")) not in ("", "0"):
-        raise NrrdError("lines to be skipped", supported=False)
+        raise NrrdError("lines to be skipped", code="format-unsupported")
     skip = fields.get("byte skip", fields.get("byteskip", "0"))
     if not re.fullmatch(r"-1|\d{1,12}", skip):
         raise NrrdError(f"its 'byte skip' is '{skip[:40]}'")
@@ -155,7 +157,7 @@ def _decoded(stored: bytes, fields: Mapping[str, str], dtype: np.dtype, count: i
                 raise NrrdError(f"it promises {count} numbers and holds {len(words)}")
             return np.array([float(w) for w in words]).astype(dtype)
         else:
-            raise NrrdError(f"the encoding '{encoding[:40]}'", supported=False)
+            raise NrrdError(f"the encoding '{encoding[:40]}'", code="format-unsupported")
     except (zlib.error, OSError, ValueError, EOFError) as reason:
         if isinstance(reason, NrrdError):
             raise
@@ -165,8 +167,15 @@ def _decoded(stored: bytes, fields: Mapping[str, str], dtype: np.dtype, count: i
     return np.frombuffer(data, dtype=dtype, count=count)
 
 
-def grid_of(fields: Mapping[str, str]) -> Geometry:
+def grid_of(fields: Mapping[str, str], *, accept_missing_space: bool = False) -> Geometry:
     """Return the grid of a header, in LPS.
+
+    Parameters
+    ----------
+    fields : mapping of str to str
+        The fields of the header, by names in lower case.
+    accept_missing_space : bool
+        Take the axes of a header that does not say where they point as left, posterior, superior.
 
     Raises
     ------
@@ -178,7 +187,9 @@ def grid_of(fields: Mapping[str, str]) -> Geometry:
     size = tuple(n for a, n in enumerate(sizes) if a != axis)
     space = " ".join(fields.get("space", "").lower().split())
     if space and space not in TO_LPS and space.removesuffix("-time") not in TO_LPS:
-        raise NrrdError(f"the space '{space[:40]}'", supported=False)
+        raise NrrdError(f"the space '{space[:40]}'", code="format-unsupported")
+    if not space and not accept_missing_space:
+        raise NrrdError("no 'space' that says where its axes point in the patient", code="affine-missing")
     signs = np.array(TO_LPS.get(space.removesuffix("-time"), (1.0, 1.0, 1.0)))
     if "space directions" in fields:
         vectors = _vectors(fields["space directions"])
@@ -192,15 +203,25 @@ def grid_of(fields: Mapping[str, str]) -> Geometry:
     origin = _vectors(fields["space origin"])[0] if _vectors(fields.get("space origin", "")) else np.zeros(3)
     if columns.shape != (3, 3) or origin is None or len(origin) != 3:
         raise NrrdError("its directions or its origin are not three vectors of three numbers")
-    columns, origin = columns * signs, np.asarray(origin) * signs
+    scale = _unit(fields.get("space units", ""))
+    columns, origin = columns * signs * scale, np.asarray(origin) * signs * scale
     with np.errstate(over="ignore", invalid="ignore"):
         spacing = np.linalg.norm(columns, axis=1)
         unit = (columns / np.where(spacing > 0, spacing, 1.0)[:, None]).T
         straight = np.allclose(unit.T @ unit, np.eye(3), atol=1e-3)
     if not (np.isfinite([*spacing, *origin]).all() and (spacing > 0).all() and straight):
-        raise NrrdError(f"its directions are {fields.get('space directions', fields.get('spacings', ''))[:80]}")
+        told = fields.get("space directions", fields.get("spacings", ""))[:80]
+        raise NrrdError(f"the directions {told}, which are not three at right angles", code="affine-invalid")
     rows = tuple(tuple(float(x) for x in row) for row in unit)
     return Geometry(tuple(int(n) for n in size), tuple(spacing.tolist()), tuple(origin.tolist()), rows)  # type: ignore[arg-type]
+
+
+def _unit(text: str) -> float:
+    """Return the unit of a header in mm; 1 where none is told."""
+    units = {word.strip() for word in re.findall(r'"([^"]*)"', text)} - {""}
+    if len(units) > 1 or not units <= set(TO_MM):
+        raise NrrdError(f"the units {text[:40]}", code="affine-invalid")
+    return TO_MM[units.pop()] if units else 1.0
 
 
 def _vectors(text: str) -> list[np.ndarray | None]:

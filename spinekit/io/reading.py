@@ -86,7 +86,7 @@ def read_series(
     if path.is_file() and _is(path, NIFTI):
         return _from_nifti(path, times_s, reading, name)
     if path.is_file() and _is(path, NRRD):
-        return _from_nrrd(path, times_s, name)
+        return _from_nrrd(path, times_s, reading, name)
     if _is_foreign(path, (*FOREIGN, *META_IMAGE)):
         raise _foreign(path, "Save a series over time as 4-D NIfTI with its times beside, as .seq.nrrd or as DICOM.")
     return _from_dicom(path, times_s, series, reading, name)
@@ -113,7 +113,7 @@ def read_volume(source: PathLike, *, series: str | None = None, settings: Readin
         content = read_nifti(path, reading=settings or Reading())
         return Volume(_single(content.values, path), content.geometry)
     if path.is_file() and _is(path, NRRD):
-        plain = read_nrrd(path)
+        plain = read_nrrd(path, accept_missing_space=bool(settings and settings.accept_missing_form))
         return Volume(_single(plain.values, path), plain.geometry)
     if path.is_file() and _is(path, META_IMAGE):
         return Volume(*read_meta_image(path))
@@ -255,10 +255,10 @@ def _from_nifti_list(paths: list[Path], times_s: Sequence[float] | None, reading
     )
 
 
-def _from_nrrd(path: Path, times_s: Sequence[float] | None, name: str) -> DynamicSeries:
+def _from_nrrd(path: Path, times_s: Sequence[float] | None, reading: Reading, name: str) -> DynamicSeries:
     from spinekit.io.nrrd import read_nrrd
 
-    content = read_nrrd(path)
+    content = read_nrrd(path, accept_missing_space=reading.accept_missing_form)
     if content.values.ndim == 3:
         _require_phases(1)
     times = times_s if times_s is not None else content.times_s

@@ -92,8 +92,13 @@ def test_a_detached_header_finds_its_data_beside_it_and_nowhere_else(tmp_path):
         ({"type": "block"}, "format-unsupported"),
         ({"encoding": "hex"}, "format-unsupported"),
         ({"encoding": "gzip"}, "file-truncated"),
-        ({"space directions": "(1,0,0) (1,0,0) (0,0,3)"}, "file-truncated"),
-        ({"space directions": "(1,0,0) (0,nan,0) (0,0,3)"}, "file-truncated"),
+        ({"space directions": "(1,0,0) (1,0,0) (0,0,3)"}, "affine-invalid"),
+        ({"space directions": "(1,0,0) (0,nan,0) (0,0,3)"}, "affine-invalid"),
+        ({"space directions": "(1,0.2,0) (0,1,0) (0,0,3)"}, "affine-invalid"),
+        ({"space units": '"mm" "mm" "um"'}, "affine-invalid"),
+        ({"space units": '"inch" "inch" "inch"'}, "affine-invalid"),
+        ({"space": ""}, "affine-missing"),
+        ({"endian": ""}, "file-truncated"),
         ({"space": "scanner-xyz"}, "format-unsupported"),
         ({"kinds": "RGB-color domain domain"}, "format-unsupported"),
         ({"dimension": "2", "sizes": "6 20"}, "format-unsupported"),
@@ -105,6 +110,23 @@ def test_a_header_that_lies_is_refused(changes, code, tmp_path):
     assert caught.value.code == code
 
 
+def test_a_pair_of_a_user_that_is_called_like_a_field_does_not_replace_it(tmp_path):
+    path = written(tmp_path / "a.nrrd", RAW)
+    header, _, data = path.read_bytes().partition(b"\n\n")
+    path.write_bytes(header + b"\nspace:=left-posterior-superior\n\n" + data)
+    assert read_nrrd(path).geometry.origin_mm == (-10.0, -20.0, 30.0)  # the field says right-anterior-superior
+
+
+def test_units_are_converted_and_a_missing_space_is_taken_only_when_asked_for(tmp_path):
+    metres = {"space directions": "(1000,0,0) (0,2000,0) (0,0,3000)", "space units": '"um" "um" "um"'}
+    path = written(tmp_path / "a.nrrd", RAW, **metres, **{"space origin": "(10000,20000,30000)"})
+    assert_allclose(read_nrrd(path).geometry.spacing_mm, (1.0, 2.0, 3.0))
+    assert_allclose(read_nrrd(path).geometry.origin_mm, (-10.0, -20.0, 30.0))
+
+    nowhere = written(tmp_path / "b.nrrd", RAW, space="")
+    assert read_nrrd(nowhere, accept_missing_space=True).geometry.origin_mm == (10.0, 20.0, 30.0)
+
+
 def test_real_slicer_objects_are_read_as_itk_reads_them(shared_data):
     for path in sorted((shared_data / "dce_4d_nrrd_multivolume_pkmodeling").rglob("*.nrrd"))[:12]:
         content, image = read_nrrd(path), sitk.ReadImage(str(path))
@@ -113,3 +135,5 @@ def test_real_slicer_objects_are_read_as_itk_reads_them(shared_data):
         assert_array_equal(content.values, values)
         assert_allclose(content.geometry.spacing_mm, image.GetSpacing()[:3], rtol=1e-9)
         assert_allclose(content.geometry.origin_mm, image.GetOrigin()[:3], rtol=1e-9)
+        if image.GetDimension() == 3:
+            assert_allclose(content.geometry.direction, np.reshape(image.GetDirection(), (3, 3)), atol=1e-9)
