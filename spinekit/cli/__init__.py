@@ -5,7 +5,18 @@ from __future__ import annotations
 import sys
 import traceback
 
-from spinekit.cli import case, cohort, compare, installation, networks, privacy, radiomics, study, train_diagnosis
+from spinekit.cli import (
+    case,
+    cohort,
+    compare,
+    installation,
+    model,
+    networks,
+    privacy,
+    radiomics,
+    study,
+    train_diagnosis,
+)
 from spinekit.cli.app import app
 
 __all__ = [
@@ -15,6 +26,7 @@ __all__ = [
     "compare",
     "installation",
     "main",
+    "model",
     "networks",
     "privacy",
     "radiomics",
