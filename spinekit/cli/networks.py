@@ -61,6 +61,7 @@ def segmentation(
     sees: Annotated[str, typer.Option("--sees", help="both, maps or phases.")] = "both",
     phase_dropout: Annotated[float, typer.Option("--phase-dropout", help="How often phases are left out.")] = 0.3,
     fewer_phases: Annotated[float, typer.Option("--fewer-phases", help="How often a shorter protocol is met.")] = 0.5,
+    first_pass: Annotated[float, typer.Option("--first-pass", help="How often the first pass is taken away.")] = 0.0,
     foreign: Annotated[float, typer.Option("--foreign", help="How often a click is met in altered tissue.")] = 0.0,
     strange: Annotated[float, typer.Option("--strange", help="Share of clicks in patches of no anatomy.")] = 0.0,
     frozen_norm: Annotated[bool, typer.Option("--frozen-norm", help="Keep the statistics of the start.")] = False,
@@ -88,8 +89,8 @@ def segmentation(
             plan=plan,
             teaching=Teaching(
                 patch_zyx=(z, y, x), batch=batch, sees=sees,
-                phase_dropout=phase_dropout, fewer_phases=fewer_phases, foreign=foreign, strange=strange,
-                frozen_norm=frozen_norm,
+                phase_dropout=phase_dropout, fewer_phases=fewer_phases, first_pass=first_pass, foreign=foreign,
+                strange=strange, frozen_norm=frozen_norm,
             ),
             network=UNetConfig(
                 CHANNELS, flat_levels=flat_levels, block=block, attention=attention, supervision=supervision

@@ -14,6 +14,7 @@ import numpy as np
 from spinekit.models.examples import CHANNELS, N_VALUES, Example
 from spinekit.models.inputs import MAPS
 from spinekit.models.strange import strange_patch
+from spinekit.models.variation import foreign_tissue, varied, without_first_pass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +38,8 @@ class Teaching:
     ``phase_dropout`` is how often phases are left out, ``fewer_phases`` how often a variant of the case with a
     part of its phases is taken where nobody has clicked, ``foreign`` how often a patch with a click is made to look
     like no spine at all (`foreign_tissue`), so that the click is believed where all else is strange.
+    ``first_pass`` is how often a patch is made to look as if the first pass of the bolus had not been imaged, or as if
+    the maps had been computed from other phases (`without_first_pass`), so that the network does not lean on them.
     ``frozen_norm`` keeps the means and variances of the batch normalisation as they are: strange patches would move
     them away from those of a spine, so they belong into a second training that begins with the weights of a first.
     ``strange`` is the share of the patches with a click that hold no anatomy at all (`strange_patch`).
@@ -51,6 +54,7 @@ class Teaching:
     around_lesion: float = 0.5
     phase_dropout: float = 0.3
     fewer_phases: float = 0.5
+    first_pass: float = 0.0
     foreign: float = 0.0
     strange: float = 0.0
     frozen_norm: bool = False
@@ -150,9 +154,11 @@ class SegmentationTask:
         if self.teaching.vary:
             foreign = self.teaching.foreign > 0 and click is not None and _shown_by_click(x, y)
             foreign = foreign and rng.random() < self.teaching.foreign
-            x, y = _varied(rng, x, y, self.teaching.phase_dropout, nearer=0.7 if foreign else 0.25)
+            x, y = varied(rng, x, y, self.teaching.phase_dropout, nearer=0.7 if foreign else 0.25)
             if foreign:
                 x = foreign_tissue(rng, x)
+            elif self.teaching.first_pass > 0 and rng.random() < self.teaching.first_pass:
+                x = without_first_pass(rng, x)
         return only(x, self.teaching.sees), y
 
     def _centre(self, rng: np.random.Generator, number: int, lesion: int) -> Any:
@@ -191,70 +197,6 @@ def only(x: NDArray[np.float32], sees: str) -> NDArray[np.float32]:
 def _shown_by_click(x: NDArray[np.float32], y: NDArray[np.float32]) -> bool:
     """Whether the region that grew from the click is near enough to the lesion to be learned from alone."""
     return _dice(x[-1] > 0.5, y[0] > 0.5) >= SHOWN_BY_CLICK
-
-
-def foreign_tissue(rng: np.random.Generator, x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give every map and phase a strength of its own, leave most phases out, at times everything but the click."""
-    strength = np.exp(rng.normal(0.0, 0.8, N_VALUES)) * np.where(rng.random(N_VALUES) < 0.25, 0.0, 1.0)
-    x[:N_VALUES] *= strength.astype(np.float32)[:, None, None, None]
-    before = x[N_MAPS].copy()
-    x[N_MAPS] = np.float32(rng.uniform(0.2, 1.2)) * np.abs(before - np.float32(rng.uniform(0.0, 1.0)))
-    if rng.random() < 0.6:
-        absent = np.ones(10, bool) if rng.random() < 0.6 else rng.random(10) < 0.6
-        absent[0] = False
-        x[N_VALUES : N_VALUES + 10][absent] = 0.0
-        x[N_MAPS:N_VALUES][absent] = 0.0
-    if rng.random() < 0.15:
-        x[:N_VALUES] = 0.0
-    return x
-
-
-def _varied(
-    rng: np.random.Generator, x: NDArray[np.float32], y: NDArray[np.float32], dropout: float, *, nearer: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Turn, scale and mirror; change gain, contrast and noise; leave phases and maps out."""
-    x, y = _moved(rng, x, y, nearer)
-    phases = x[N_MAPS:N_VALUES]
-    gain = np.float32(np.exp(rng.normal(0.0, 0.15)))
-    enhancement = np.float32(np.exp(rng.normal(0.0, 0.2)))
-    phases[0] *= gain
-    phases[1:] *= gain * enhancement * np.exp(rng.normal(0.0, 0.05, (9, 1, 1, 1))).astype(np.float32)
-    x[:N_MAPS] *= enhancement * np.exp(rng.normal(0.0, 0.1, (N_MAPS, 1, 1, 1))).astype(np.float32)
-    if rng.random() < 0.5:
-        noise = np.random.default_rng(rng.integers(2**63)).standard_normal(x[:N_VALUES].shape, dtype=np.float32)
-        x[:N_VALUES] += np.float32(rng.uniform(0.0, 0.08)) * noise
-    flags = x[N_VALUES : N_VALUES + 10]
-    if rng.random() < dropout:
-        absent = np.ones(10, bool) if rng.random() < 0.25 else rng.random(10) < rng.uniform(0.1, 0.7)
-        absent[0] = False
-        flags[absent] = 0.0
-    phases *= (flags[:, :1, :1, :1] > 0).astype(np.float32)
-    if rng.random() < 0.15:
-        x[:N_MAPS][rng.random(N_MAPS) < 0.4] = 0.0
-    return x, y
-
-
-def _moved(
-    rng: np.random.Generator, x: NDArray[np.float32], y: NDArray[np.float32], nearer: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mirror, turn and scale (at most by e^`nearer` larger) by MONAI, channels and lesions alike."""
-    import torch
-    from monai.transforms import Affine, Flip
-
-    both = torch.from_numpy(np.concatenate([x, y]))
-    for axis, chance in ((2, 0.5), (0, 0.3)):
-        if rng.random() < chance:
-            both = Flip(axis)(both)
-    if nearer > 0.5 or rng.random() < 0.35:
-        angles = rng.uniform(-0.3, 0.3), *rng.uniform(-0.05, 0.05, 2)
-        scale = np.exp(rng.uniform(-nearer, 0.25)) * np.exp(rng.uniform(-0.08, 0.08, 3))
-        turn = Affine(
-            rotate_params=tuple(map(float, angles)), scale_params=tuple(map(float, scale)),
-            padding_mode="border", mode="bilinear", image_only=True,
-        )  # fmt: skip
-        both = turn(both)
-    moved = np.ascontiguousarray(np.asarray(both.as_tensor() if hasattr(both, "as_tensor") else both))
-    return moved[:-1], (moved[-1:] >= 0.5).astype(np.float32)
 
 
 def _lesion_voxels(example: Example) -> dict[int, Any]:

@@ -22,6 +22,7 @@ from spinekit.models.strange import strange_patch
 from spinekit.models.teaching import channel_names, teach_segmentation
 from spinekit.models.training import Plan
 from spinekit.models.unet import UNetConfig
+from spinekit.models.variation import without_first_pass
 from spinekit.phantom.teaching import write_teaching_cases
 from spinekit.segmentation.agreement import dice
 
@@ -224,6 +225,31 @@ def test_a_patch_without_a_lesion_loses_less_the_less_is_found_in_it(taught):
     losses = [float(task.loss(lambda x, level=level: x + level, {"x": empty, "y": empty})) for level in (-6.0, -9.0)]
 
     assert 0.0 < losses[1] < losses[0] < 0.5
+
+
+def test_a_first_pass_that_is_taken_away_leaves_no_trace_in_phases_flags_and_slope():
+    full = np.zeros((CHANNELS, 2, 4, 4), dtype=np.float32)
+    full[:4] = 1.0
+    full[4] = 0.5  # before contrast
+    full[5:N_VALUES] = np.linspace(0.9, 0.1, 9)[:, None, None, None]
+    full[N_VALUES : N_VALUES + 10] = 1.0
+    kinds = set()
+
+    for seed in range(40):
+        x = without_first_pass(np.random.default_rng(seed), full.copy())
+        present = x[N_VALUES : N_VALUES + 10, 0, 0, 0] > 0
+        maps_left, gone = bool(x[:4].any()), int((~present).sum())
+        kinds.add((maps_left, gone > 0))
+
+        assert present[0]
+        np.testing.assert_array_equal(x[4], full[4])
+        assert not x[4:N_VALUES][~present].any()
+        if gone:
+            assert present.tolist() == [True] + [False] * gone + [True] * (9 - gone)
+            assert not x[1].any()
+            np.testing.assert_allclose(x[0], full[5 + gone] / 0.5, rtol=1e-5)  # the highest phase that is left
+
+    assert kinds == {(False, False), (True, False), (True, True)}
 
 
 @pytest.mark.parametrize(("sees", "empty"), [("maps", slice(4, CHANNELS - 3)), ("phases", slice(0, 4))])
