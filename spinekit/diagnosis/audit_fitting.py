@@ -102,6 +102,7 @@ def _fitted_steps(pipeline: Any) -> Iterator[Finding]:
             continue
         code = leak_of_step(type(inside).__name__)
         code = leak_of_step(name) if code == "fitted-outside-fold" else code
+        code = "tuned-on-test" if hasattr(inside, "best_params_") else code
         yield Finding(code, f"The step '{name}' ({type(inside).__name__}) is fitted already.", CURE)
 
 

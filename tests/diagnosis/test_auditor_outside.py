@@ -139,6 +139,14 @@ def a_search_on_the_outer_folds():
     return one.audit(pipeline=GridSearchCV(make_pipeline(StandardScaler(), SVC()), {"svc__C": [1, 10]}, cv=one.folds()))
 
 
+def a_search_carried_out_before():
+    one = Stranger()
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), LogisticRegression()), {"logisticregression__C": [1, 10]}, cv=3
+    )
+    return one.audit(pipeline=search.fit(one.table, one.y))
+
+
 def a_patient_number():
     one = Stranger(per=2)
     one.table["subject_no"] = pd.factorize(one.patient)[0] + 10
@@ -166,6 +174,7 @@ PLANTED = [
     (best_cut(nearest_to_the_corner), "threshold-on-test"),
     (best_cut(best_f1), "threshold-on-test"),
     (a_search_on_the_outer_folds, "tuned-on-test"),
+    (a_search_carried_out_before, "tuned-on-test"),
     (a_patient_number, "identifier-as-feature"),
     (with_column("subject", lambda one: one.rng.choice(10**6, 100, replace=False)), "identifier-as-feature"),
     (three_sites_in_columns, "site-as-proxy"),
