@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
 
-from spinekit.io import write_volume
+from spinekit.case import Roi
+from spinekit.cli.common import command_line
+from spinekit.cohort import CohortOptions, run_cohort
+from spinekit.io import write_roi, write_volume
+from spinekit.models.checkpoints import shipped
 from spinekit.phantom import simulate_case
 from spinekit.phantom.dicom_writer import write_dicom
 
@@ -97,3 +103,73 @@ def test_no_refusal_names_what_was_given(name, tmp_path):
     assert "canary" not in (done.stdout + done.stderr).lower()
     assert leaks_in(tmp_path / "out") == []
     assert json.loads((tmp_path / "out" / "error.json").read_text())["code"]
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory) -> Path:
+    """A table, settings, weights, masks and journals whose names, and one of whose cells, hold an identifier."""
+    case = simulate_case(3, size=(48, 48, 6), n_phases=5)
+    folder = tmp_path_factory.mktemp("CANARY")
+    write_dicom(case.series, folder / "CANARY-series", flavour="canon")
+    write_roi(case.lesion, folder / "CANARY-roi.nii.gz")
+    muscle = np.zeros(case.series.geometry.shape_zyx, dtype=bool)
+    muscle[2:4, 5:15, 5:15] = True
+    write_roi(Roi(muscle, case.series.geometry), folder / "CANARY-reference.nii.gz")
+    for file in shipped("unet").parent.glob("unet.*"):
+        shutil.copy(file, folder / f"CANARY{file.suffix}")
+    (folder / "CANARY-study.toml").write_text(
+        '[radiomics]\nnormalisation = "z_score"\nreference_file = "CANARY-reference.nii.gz"\n'
+        '[segmentation]\nmodel = "CANARY.safetensors"\n'
+    )
+    (folder / "CANARY-broken.json").write_text("{}")
+    (folder / "CANARY-table.csv").write_text(
+        "case,series,seed_ijk,roi,journal\n"
+        "done,CANARY-series,,CANARY-roi.nii.gz,\n"
+        "no-journal,CANARY-series,,,CANARY-broken.json\n"
+        "no-mask,CANARY-series,,CANARY-study.toml,\n"
+        "no-series,CANARY-nothing,,CANARY-roi.nii.gz,\n"
+        "no-seed,CANARY-series,CANARY Anna,,\n"
+    )
+    return folder
+
+
+def test_no_table_of_a_cohort_names_a_file_that_was_given(named, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPINEKIT_STATE", str(tmp_path / "s"))
+
+    ended = run_cohort(
+        named / "CANARY-table.csv", tmp_path / "out",
+        CohortOptions(workers=2, reports=False, settings_file=named / "CANARY-study.toml"),
+    )  # fmt: skip
+
+    assert [case["status"] for case in ended.cases] == ["done", "refused", "refused", "refused", "refused"]
+    assert leaks_in(tmp_path / "out") == []
+    kept = json.loads((tmp_path / "out" / "cases" / "done" / "settings.json").read_text())
+    assert kept["radiomics"]["reference_file"].startswith("sha256:")
+    assert kept["segmentation"]["model"].startswith("sha256:")
+
+
+@pytest.mark.parametrize("spoilt", ["CANARY-study.toml", "CANARY-table.csv", "CANARY.safetensors", "CANARY.json"])
+def test_no_refusal_of_settings_tables_or_weights_names_them(spoilt, named, tmp_path):
+    copy = tmp_path / "CANARY"
+    shutil.copytree(named, copy)
+    (copy / spoilt).write_bytes(b"\xff[CANARY")
+
+    done = run(
+        "cohort", str(copy / "CANARY-table.csv"), "--no-reports", "--settings", str(copy / "CANARY-study.toml"),
+        "--out", str(tmp_path / "out"), state=tmp_path / "s",
+    ) if "study" in spoilt or "table" in spoilt else run(
+        "run", str(copy / "CANARY-series"), "--auto", "--settings", str(copy / "CANARY-study.toml"),
+        "--out", str(tmp_path / "out"), state=tmp_path / "s",
+    )  # fmt: skip
+
+    assert done.returncode == 2, done.stderr
+    assert "canary" not in (done.stdout + done.stderr).replace(str(tmp_path), "").lower()
+    assert leaks_in(tmp_path / "out") == []
+
+
+def test_the_command_in_a_models_card_has_no_paths(tmp_path):
+    (tmp_path / "CANARY").mkdir()
+    words = ["train", "segmentation", "CANARY.csv", "--start", "CANARY", "--out=runs/CANARY", "--learning-rate", "1e-3"]
+    assert command_line([*words, str(tmp_path / "CANARY")]) == (
+        "spinekit train segmentation file '….csv' --start PATH --out=PATH --learning-rate 1e-3 PATH"
+    )
