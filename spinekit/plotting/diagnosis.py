@@ -57,7 +57,7 @@ def diagnosis_overview(diagnosis: Diagnosis, *, simulated: bool = False) -> Figu
     below.set_xlim(0, 1)
     below.set_xlabel(f"probability of {classes[1]}")
     below.set_ylabel("calibration cases", fontsize=9)
-    below.legend(frameon=False, fontsize=8.5, loc="upper left", ncols=2)
+    below.legend(frameon=False, fontsize=8.5, loc="upper center", ncols=2)
     for axes in (top, below):
         axes.spines[["top", "right", "left"]].set_visible(False)
     figure.suptitle(_headline(diagnosis), fontsize=10.5, color=INK)

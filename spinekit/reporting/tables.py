@@ -217,7 +217,7 @@ def diagnosis_table(told: Diagnosis) -> pd.DataFrame:
 
 
 def _named_values(facts: Mapping[str, str]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items())
+    return ", ".join(f"{name} = {value}" for name, value in facts.items())  # as they are typed
 
 
 def _or_reason(value: float, reason: str) -> str:
