@@ -186,7 +186,7 @@ def _refused(label: str, what: str) -> InputRefusedError:
 
 def _told_counts(dataset: Any) -> list[int]:
     """Return the numbers of slices that the image's private headers tell."""
-    told = [private_value(dataset, 0x0019, MR_HEADER, 0x0A), *_csa(dataset, 0x10).get(COUNT, ())[:1]]
+    told = [private_value(dataset, 0x0019, MR_HEADER, 0x0A), *_csa(dataset, 0x10, COUNT).get(COUNT, ())[:1]]
     counts = []
     for value in told:
         try:
@@ -198,14 +198,14 @@ def _told_counts(dataset: Any) -> list[int]:
     return counts
 
 
-def _csa(dataset: Any, element: int) -> dict[str, tuple[str, ...]]:
+def _csa(dataset: Any, element: int, *names: str) -> dict[str, tuple[str, ...]]:
     value = private_value(dataset, 0x0029, CSA_HEADER, element)
-    return csa_elements(value, {COUNT, NORMAL, *PROTOCOLS}) if isinstance(value, bytes) else {}
+    return csa_elements(value, names) if isinstance(value, bytes) else {}
 
 
 def _planned(dataset: Any) -> ProtocolSlices | None:
     """Return the slices of the protocol that the series' private header carries."""
-    found = _csa(dataset, 0x20)
+    found = _csa(dataset, 0x20, *PROTOCOLS)
     text = next((found[name][0] for name in PROTOCOLS if found.get(name)), "")
     return protocol_slices(text) if text else None
 
@@ -239,7 +239,7 @@ def _side(dataset: Any, normal: np.ndarray, heights: np.ndarray | None, first: f
     The planned slices tell it if the first tile lies where the stack begins or ends; the normal of the image tells
     it otherwise. Where both speak they have to agree.
     """
-    told = _csa(dataset, 0x10).get(NORMAL, ())
+    told = _csa(dataset, 0x10, NORMAL).get(NORMAL, ())
     sides = {side for side in (_side_of_plan(heights, first), _side_of_vector(told, normal, label)) if side}
     if not sides:
         raise _refused(label, "no tag tells whether its first slice is the lowest or the highest")

@@ -46,10 +46,18 @@ def csa_elements(data: bytes, names: Collection[str]) -> dict[str, tuple[str, ..
     >>> csa_elements(b"SV10", ["SliceNormalVector"])
     {}
     """
+    if not any(_filled(data, name) for name in names):  # most images are no mosaics, and need not be walked through
+        return {}
     try:
         return dict(_elements(bytes(data), set(names)))
     except (struct.error, ValueError):
         return {}
+
+
+def _filled(data: bytes, name: str) -> bool:
+    """Whether the bytes name an element that has items."""
+    at = data.find(name.encode("latin-1") + b"\0")
+    return 0 <= at <= len(data) - TAG.size and TAG.unpack_from(data, at)[4] > 0
 
 
 def _elements(data: bytes, names: set[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
