@@ -17,7 +17,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from spinekit.errors import InputRefusedError, shown
 
 __all__ = [
-    "Classifier", "Growing", "Kinetics", "Radiomics", "Reading", "Segmenting", "Study", "read_settings",
+    "PATHS", "Classifier", "Growing", "Kinetics", "Radiomics", "Reading", "Segmenting", "Study", "read_settings",
     "settings_from", "with_baseline", "with_files",
 ]  # fmt: skip
 

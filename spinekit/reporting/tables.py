@@ -273,8 +273,15 @@ def provenance_table(record: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def settings_table(settings: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """Return every setting that was used, by section and key."""
-    rows = [(f"{section}.{key}", str(value)) for section, content in settings.items() for key, value in content.items()]
+    """Return every setting that was used, by section and key; a file that they name stands by its SHA-256."""
+    from spinekit.io.whereabouts import name_by_hash
+    from spinekit.settings import PATHS
+
+    rows = []
+    for section, content in settings.items():
+        for key, value in content.items():
+            shown = name_by_hash(value, remember=False) if (section, key) in PATHS else str(value)
+            rows.append((f"{section}.{key}", shown))
     return _facts(rows)
 
 

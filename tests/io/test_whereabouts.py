@@ -11,6 +11,7 @@ from spinekit import workflow
 from spinekit.cohort.manifest import depends_on
 from spinekit.errors import InputRefusedError
 from spinekit.io.whereabouts import known_file, name_by_hash
+from spinekit.reporting import tables
 from spinekit.settings import read_settings
 from spinekit.workflow.loading import kept_settings
 
@@ -84,3 +85,9 @@ def test_a_file_that_settings_name_and_that_was_replaced_makes_a_case_of_a_cohor
 
     assert changed == {"settings [radiomics]"}
     assert "Meier" not in json.dumps(before)
+
+
+def test_the_table_of_settings_shows_the_hash(settings_file):
+    shown = tables.settings_table(read_settings(settings_file).as_dict()).to_html()
+    assert "Meier" not in shown
+    assert "sha256:" in shown
