@@ -22,8 +22,8 @@ __all__ = ["KEP_RANGE_PER_MIN", "MODELS", "ToftsFit", "fit_tofts"]
 MODELS = ("tofts", "extended_tofts")
 KEP_RANGE_PER_MIN = (0.001, 50.0)  # time constants from 1 s to 17 h; what lies outside cannot be told from the edge
 STEPS_PER_E_FOLD = 4.0  # of the kep grid: every valley of the cost is wider than its step
-DELAY_STEP_S = 0.5  # of the delay grid; a bolus is wider
-COARSE = 5e-4  # of the plasma peak: what the coarser curve of the first steps may differ by
+DELAY_STEP_S = 0.2  # of the delay grid: the bends of Cp at its samples make valleys narrower than the bolus
+SPAN = 4e-6  # of the strongest direction's square: what lies in weaker ones the grid leaves out
 THREADS = min(4, os.cpu_count() or 1)
 CHUNK = 65536  # voxels fitted at a time: 25 phases of them are 13 MB
 
@@ -142,7 +142,7 @@ def fit_tofts(
     if plasma_times.shape != plasma.shape:
         _times(times_s, plasma.shape, "plasma curve")
     _require_model(model, times.size, plasma)
-    grid = _grids(delay_range_s, kep_range_per_min)
+    grid = _grids(delay_range_s, kep_range_per_min, (times[-1] - times[0]) / 60.0)
     out, code = _fit(values.reshape(times.size, -1), times, plasma_times, plasma, grid, model, non_negative)
     return _result(out, code, values.shape[1:], times.size, model)
 
@@ -196,7 +196,7 @@ def _require_model(model: str, n_phases: int, plasma: NDArray[np.float64]) -> No
 
 
 def _grids(
-    delay_range_s: tuple[float, float], kep_range_per_min: tuple[float, float]
+    delay_range_s: tuple[float, float], kep_range_per_min: tuple[float, float], minutes: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the grid of delays, min, and of kep, 1/min."""
     (early, late), (slow, quick) = delay_range_s, kep_range_per_min
@@ -209,32 +209,34 @@ def _grids(
             cure="Give (smallest, largest).",
         )
     delays = np.linspace(early, late, 1 + int(np.ceil((late - early) / DELAY_STEP_S - 1e-9))) / 60.0
-    n = 1 + int(np.ceil(np.log(quick / slow) * STEPS_PER_E_FOLD))
-    return delays, np.geomspace(slow, quick, n)
+    alike = 0.5 / minutes  # slower rates than this differ little within the series
+    n = 1 + int(np.ceil(np.log((quick + alike) / (slow + alike)) * STEPS_PER_E_FOLD))
+    keps = np.geomspace(slow + alike, quick + alike, n) - alike
+    keps[[0, -1]] = slow, quick
+    return delays, keps
 
 
 def _fit(
     values: Any, times: Any, plasma_times: Any, plasma: Any, grid: tuple[Any, Any], model: str, non_negative: bool
 ) -> tuple[Any, Any]:
-    from spinekit.kinetics.fit_kernel import OUTPUTS, fit_voxels, tabulate
+    from spinekit.kinetics.fit_basis import blood_table
+    from spinekit.kinetics.fit_kernel import OUTPUTS, fit_voxels
 
-    delays, keps = grid
-    t, ta, ca = times / 60.0, plasma_times / 60.0, np.ascontiguousarray(plasma)
-    tb, cb = _thinned(ta, ca)
-    vessels = np.empty((delays.size, t.size))
-    leaked = np.empty((delays.size, t.size, keps.size), dtype=np.float32)
-    tabulate(t, tb, cb, delays, keps, vessels, leaked)
+    (delays, keps), t = grid, times / 60.0
+    log_keps = np.log(keps)
+    blood = blood_table(plasma_times / 60.0, plasma, t[-1] - delays[0], (keps[0], keps[-1]))
+    span, curves_of_grid = _grid_curves(t, blood, delays, log_keps, extended=model == "extended_tofts")
     n = values.shape[1]
     out, code = np.full((len(OUTPUTS), n), np.nan), np.zeros(n, dtype=np.int8)
     with ThreadPoolExecutor(THREADS) as pool:  # the kernel releases the interpreter's lock
         for start in range(0, n, CHUNK):
             size = min(CHUNK, n - start)
             curves = np.ascontiguousarray(values[:, start : start + size].T)
-            part, reason = np.full((len(OUTPUTS), size), np.nan), np.zeros(size, dtype=np.int8)
+            part, reason = (np.full((len(OUTPUTS), size), np.nan), np.zeros(size, dtype=np.int8))
             parts = pairwise(np.linspace(0, size, 8 * THREADS + 1).astype(int))  # enhancing voxels lie together
             done = [
                 pool.submit(
-                    fit_voxels, curves, t, ta, ca, tb, cb, delays, keps, vessels, leaked,
+                    fit_voxels, curves, span, t, blood, delays, log_keps, curves_of_grid,
                     model == "extended_tofts", non_negative, a, b, part, reason,
                 )
                 for a, b in parts
@@ -245,20 +247,39 @@ def _fit(
     return out, code
 
 
-def _thinned(times: Any, plasma: Any) -> tuple[Any, Any]:
-    """Return the samples between which the others lie on a straight line, to `COARSE` of the peak."""
-    slack = COARSE * float(np.abs(plasma).max())
-    kept, low, high = [0], -np.inf, np.inf
-    for n in range(1, times.size):
-        since = times[n] - times[kept[-1]]
-        if not low <= (plasma[n] - plasma[kept[-1]]) / since <= high:
-            kept.append(n - 1)
-            since, low, high = times[n] - times[n - 1], -np.inf, np.inf
-        rise = plasma[n] - plasma[kept[-1]]
-        low, high = max(low, (rise - slack) / since), min(high, (rise + slack) / since)
-    kept.append(times.size - 1)
-    chosen = np.unique(kept)
-    return np.ascontiguousarray(times[chosen]), np.ascontiguousarray(plasma[chosen])
+def _grid_curves(t: Any, blood: Any, delays: Any, log_keps: Any, *, extended: bool) -> tuple[Any, tuple[Any, ...]]:
+    """Return the space that the grid's curves span, (R, T), and the grid's curves in it.
+
+    The latter are Cp at each delay, (R, D), and what of its convolution is at right angles to it, (K, R, D), both of
+    length 1, and the cosine and sine of the angle between Cp and the convolution, (K, D). R and D are filled up with
+    zeros to multiples of 4 and 8.
+    """
+    from spinekit.kinetics.fit_kernel import tabulate
+
+    leaked, vessels = (np.empty((log_keps.size, delays.size, t.size)), np.empty((delays.size, t.size)))
+    tabulate(t, blood, delays, log_keps, leaked, vessels)
+    vessels, leaked = _unit(vessels * extended), _unit(leaked)
+    some = np.concatenate([leaked[:, ::3].reshape(-1, t.size), vessels])
+    strengths, axes = np.linalg.eigh(np.einsum("nt,ns->ts", some, some))
+    n = max(1, int((strengths > SPAN * strengths[-1]).sum()))
+    span = np.zeros((-(-n // 4) * 4, t.size))
+    span[:n] = axes[:, ::-1][:, :n].T
+    v, b = np.einsum("dt,rt->dr", vessels, span), np.einsum("kdt,rt->kdr", leaked, span)
+    cosine = np.einsum("kdr,dr->kd", b, v)
+    beside = b - cosine[:, :, None] * v
+    sine = np.linalg.norm(beside, axis=2)
+    usable = sine > 1e-3
+    beside = np.where(usable[:, :, None], beside / np.where(usable, sine, 1.0)[:, :, None], 0.0)
+    room = (-delays.size) % 8
+    made = (v.T, beside.transpose(0, 2, 1), cosine, np.where(usable, sine, 0.0))
+    padded = [np.pad(m, [(0, 0)] * (m.ndim - 1) + [(0, room)]).astype(np.float32) for m in made]
+    return span, tuple(np.ascontiguousarray(m) for m in padded)
+
+
+def _unit(rows: Any) -> Any:
+    """Return rows of length 1, or of length 0 where they are 0."""
+    length = np.linalg.norm(rows, axis=-1, keepdims=True)
+    return rows / np.where(length > 0.0, length, 1.0)
 
 
 def _result(out: Any, code: Any, shape: tuple[int, ...], n_phases: int, model: str) -> ToftsFit:

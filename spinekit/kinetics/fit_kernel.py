@@ -1,9 +1,8 @@
 """The compiled fit of the Tofts models: variable projection over a grid of kep and delay, then refinement.
 
 For a given kep and delay the model is linear in Ktrans and vp, so that only those two are searched. The
-grid tells which valleys are deep; damped Gauss-Newton steps on the projected problem, with exact derivatives,
-go to their bottoms, first on a coarser plasma curve that is the same to half a thousandth of its peak, at last
-with every sample of it. Times are minutes in here.
+grid tells which valleys are deep; damped Gauss-Newton steps on the projected problem go to their bottoms, and
+look beyond the bends that the samples of Cp make in the cost. Times are minutes in here.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import numba
 import numpy as np
 from numba import types
 
-from spinekit.kinetics.fit_basis import FAST, basis, dot, invert, project
+from spinekit.kinetics.fit_basis import BLOOD, FAST, LINE, ROWS, basis, dot, invert, project
 
 __all__ = ["OUTPUTS", "REASONS", "fit_voxels", "tabulate"]
 
@@ -28,9 +27,15 @@ REASONS = (
     "kep is at the lower edge of the range that was searched",
     "kep is at the upper edge of the range that was searched",
 )
-QUICK, ITERATIONS, LAST = 6, 40, 25  # steps: in each valley, in the deepest, and there with every sample of Cp
-POLL_MIN = 0.4 / 60.0
-VALLEYS = 3  # along the delay; the deepest of the grid is not always the deepest
+ITERATIONS = 40  # steps in a valley, at most
+ENOUGH = 2e-4  # of the cost: a step that gains less is the last one
+BEYOND_MIN = (0.25 / 60, -0.25 / 60)  # along the delay: then steps beyond the nearest bends
+VALLEYS = 4  # along the delay; the deepest of the grid is not always the deepest
+CLOSE = 1.2  # a valley whose cost on the grid exceeds the lowest found by more is left out
+UNTOLD = 2e-4  # of the curve's sum of squares: what steps and precision of the grid leave untold
+CLEAN = 3e-5  # of it: where less is left there is hardly any noise, and the grid cannot tell which valley is deepest
+EXACT = 1e-16  # of it: nothing is left
+EVERY = 5  # delays of the grid: the starts in a curve with hardly any noise
 
 
 @numba.njit(error_model="numpy", fastmath=FAST)
@@ -49,37 +54,46 @@ def _step(state: Any, damping: float, free_q: bool, free_d: bool) -> tuple[float
 
 
 @numba.njit(error_model="numpy", fastmath=FAST)
+def _copy(rows: Any, state: Any, to_rows: Any, to_state: Any) -> None:
+    """Copy a basis and its solution; loops, since assignment to slices costs more than an evaluation does."""
+    for n in range(4):
+        for i in range(rows.shape[1]):
+            to_rows[n, i] = rows[n, i]
+    for n in range(state.size):
+        to_state[n] = state[n]
+
+
+@numba.njit(error_model="numpy", fastmath=FAST)
 def _refine(
-    c: Any, t: Any, ta: Any, ca: Any, limits: Any, extended: bool, bounded: bool, q: float, d: float,
-    rows: Any, trial: Any, state: Any, tried: Any, iterations: int, enough: float, polls: int,
+    c: Any, t: Any, blood: Any, limits: Any, extended: bool, bounded: bool, q: float, d: float,
+    rows: Any, trial: Any, state: Any, tried: Any,
 ) -> tuple[float, float]:  # fmt: skip
     """Go from a start to the bottom; leaves the basis in `rows` and the solution in `state`.
 
-    A step that gains less than `enough` of the cost is the last one; then `polls` steps look beyond the nearest kinks.
+    A step that gains less than `ENOUGH` of the cost is the last one; then steps of `BEYOND_MIN` look past the bends.
     """
     low_q, high_q, low_d, high_d = limits
-    basis(t, ta, ca, d, np.exp(q), rows)
+    basis(t, blood, d, q, rows)
     project(c, rows, np.exp(q), extended, bounded, state)
     damping, poll = 1e-3, 0
-    for _ in range(iterations):
+    for _ in range(ITERATIONS):
         free_q = (state[3] > 0.0 or q > low_q) and (state[3] < 0.0 or q < high_q)
         free_d = high_d > low_d and (state[4] > 0.0 or d > low_d) and (state[4] < 0.0 or d < high_d)
         if poll == 0:
             dq, dd = _step(state, damping, free_q, free_d)
-        else:  # the model has a kink in the delay at each sample of Cp: look beyond it, on both sides
-            dd = POLL_MIN if poll == 1 else -POLL_MIN
+        else:  # the model has a bend in the delay at each sample of Cp: look beyond it, on both sides
+            dd = BEYOND_MIN[poll - 1]
             dq = (state[3] - state[6] * dd) / state[5] if free_q and state[5] > 0.0 else 0.0
         next_q = min(max(q + min(max(dq, -2.0), 2.0), low_q), high_q)
         next_d = min(max(d + dd, low_d), high_d)
         still = abs(next_q - q) < 1e-7 and abs(next_d - d) < 1e-8
         if not still:
-            k = np.exp(next_q)
-            basis(t, ta, ca, next_d, k, trial)
-            project(c, trial, k, extended, bounded, tried)
+            basis(t, blood, next_d, next_q, trial)
+            project(c, trial, np.exp(next_q), extended, bounded, tried)
         if not still and tried[2] < state[2]:
-            done = state[2] - tried[2] < enough * state[2]
+            done = state[2] - tried[2] < ENOUGH * state[2]
             q, d = next_q, next_d
-            rows[:], state[:] = trial, tried
+            _copy(trial, tried, rows, state)
             damping = max(damping * 0.2, 1e-9)
             poll = 0 if poll > 0 else poll
         else:
@@ -88,7 +102,7 @@ def _refine(
         if done:
             poll += 1
             damping = 1e-3
-            if poll > polls or high_d == low_d:
+            if poll > len(BEYOND_MIN) or high_d == low_d:
                 break
     return q, d
 
@@ -103,7 +117,7 @@ def _errors(rows: Any, state: Any, k: float, free_d: bool, out: Any, v: int) -> 
     columns = np.empty((4, rows.shape[1]))
     n, at_vp, at_d = 2, -1, -1
     for i in range(rows.shape[1]):
-        columns[0, i], columns[1, i] = rows[2, i], ktrans * rows[3, i]
+        columns[0, i], columns[1, i] = rows[2, i], ktrans * rows[3, i]  # by log kep
     if vp != 0.0:
         at_vp, n = n, n + 1
         columns[at_vp] = rows[0]
@@ -121,132 +135,124 @@ def _errors(rows: Any, state: Any, k: float, free_d: bool, out: Any, v: int) -> 
     if not invert(m, n):
         return
     variance = state[2] / (rows.shape[1] - n)
-    out[5, v], out[6, v] = np.sqrt(variance * m[0, 0]), np.sqrt(variance * m[1, 1])
+    out[5, v], out[6, v] = np.sqrt(variance * m[0, 0]), k * np.sqrt(variance * m[1, 1])
     if at_vp >= 0:
         out[7, v] = np.sqrt(variance * m[at_vp, at_vp])
     if at_d >= 0:
         out[8, v] = np.sqrt(variance * m[at_d, at_d])
-    ratio = ktrans / k  # ve, to first order in the two
-    out[9, v] = np.sqrt(max(variance * (m[0, 0] - 2 * ratio * m[0, 1] + ratio * ratio * m[1, 1]), 0.0)) / k
+    spread = m[0, 0] - 2 * ktrans * m[0, 1] + ktrans * ktrans * m[1, 1]  # of ve = Ktrans / kep, to first order
+    out[9, v] = np.sqrt(max(variance * spread, 0.0)) / k
 
 
 @numba.njit(error_model="numpy", fastmath=FAST)
-def _gains(
-    c: Any, vessels: Any, vv: float, leaked: Any, bb: Any, vb: Any, inverse: Any, extended: bool, bounded: bool,
-    gains: Any,
-) -> None:  # fmt: skip
-    """Write the sum of squares that each kep of the grid explains, for one delay; as `_linear`, without branches.
+def _profile(c: Any, grid: Any, bounded: bool, work: Any, at: Any) -> None:
+    """Write, for each delay, the largest sum of squares that any kep explains, and where on the grid of kep that is.
 
-    In single precision: it only has to tell the valleys, and takes half the time.
+    The same as `project`, without branches, in the few coordinates that the curves of the grid span, in single
+    precision: it only has to tell the valleys. The top lies on the parabola through the best kep and its neighbours.
     """
-    n_t, n_k = leaked.shape
+    vessels, leaked, cosine, sine = grid
+    n_k, n_r, n_d = leaked.shape
+    best, along = work[0], work[1]
     zero = np.float32(0.0)
+    for m in range(n_d):
+        along[m], best[m], at[m] = zero, zero, np.float32(-1.0)
+    for i in range(n_r):
+        for m in range(n_d):
+            along[m] += c[i] * vessels[i, m]
     for q in range(n_k):
-        gains[q] = zero
-    for i in range(n_t):
-        row, value = leaked[i], np.float32(c[i])
-        for q in range(n_k):
-            gains[q] += value * row[q]
-    exact = dot(c, vessels)
-    vessels_only = np.float32(max(exact, 0.0) ** 2 / vv if (extended and vv > 0.0) else 0.0)
-    cv, ww = np.float32(exact), np.float32(vv)
-    for q in range(n_k):
-        cb = gains[q]
-        ktrans, vp = (ww * cb - vb[q] * cv) * inverse[q], (bb[q] * cv - vb[q] * cb) * inverse[q]
-        both = ktrans * cb + vp * cv
-        alone = cb * cb / bb[q]
-        alone = alone if (cb > zero) | (not bounded) else zero
-        edge = alone if alone > vessels_only else vessels_only
-        inside = (inverse[q] > zero) & ((not bounded) | ((ktrans >= zero) & (vp >= zero)))
-        gains[q] = both if inside else (edge if extended else alone)
+        beside, gains, here = work[2], work[3 + q], np.float32(q)
+        for m in range(n_d):
+            beside[m] = zero
+        for i in range(0, n_r, 4):
+            c0, c1, c2, c3 = c[i], c[i + 1], c[i + 2], c[i + 3]
+            for m in range(n_d):
+                beside[m] += (
+                    c0 * leaked[q, i, m] + c1 * leaked[q, i + 1, m]
+                    + c2 * leaked[q, i + 2, m] + c3 * leaked[q, i + 3, m]
+                )  # fmt: skip
+        for m in range(n_d):
+            v, b = along[m], beside[m]
+            alone = max(cosine[q, m] * v + sine[q, m] * b, zero)
+            inside = (b >= zero) & (v * sine[q, m] >= cosine[q, m] * b)
+            gains[m] = v * v + b * b if inside or not bounded else alone * alone
+        for m in range(n_d):  # a loop of its own: more arrays in one would not be vectorised
+            deeper = gains[m] > best[m]
+            at[m] = here if deeper else at[m]
+            best[m] = gains[m] if deeper else best[m]
+    for m in range(n_d):
+        q = int(at[m])
+        if 0 < q < n_k - 1:
+            left, right = work[2 + q, m], work[4 + q, m]
+            bend, lean = np.float32(2.0) * best[m] - left - right, right - left
+            if bend > zero:
+                at[m] += np.float32(0.5) * lean / bend
+                best[m] += np.float32(0.125) * lean * lean / bend
+        v = along[m] if along[m] > zero else zero
+        best[m] = v * v if v * v > best[m] else best[m]
 
 
 @numba.njit(error_model="numpy", fastmath=FAST)
-def _valleys(
-    c: Any, vessels: Any, leaked: Any, grams: Any, extended: bool, bounded: bool, found: Any, work: Any
-) -> int:
-    """Find the deepest valleys of the cost along the delay; return how many, their grid points in `found`."""
-    n_d = leaked.shape[0]
-    gains, best, at = np.empty(leaked.shape[2], np.float32), work[1], work[2]
-    for m in range(n_d):
-        vv = dot(vessels[m], vessels[m])
-        _gains(c, vessels[m], vv, leaked[m], grams[0, m], grams[1, m], grams[2, m], extended, bounded, gains)
-        best[m], at[m] = 0.0, -1.0
-        for q in range(gains.size):
-            if gains[q] > best[m]:
-                best[m], at[m] = gains[q], q
+def _between(values: Any, at: float) -> float:
+    """Return the value at a place between whole numbers."""
+    n = min(int(at), values.size - 2)
+    return values[n] + (at - n) * (values[n + 1] - values[n])
+
+
+@numba.njit(error_model="numpy", fastmath=FAST)
+def _valleys(best: Any, at: Any, n_d: int, found: Any) -> int:
+    """Find the deepest valleys of the cost along the delay; return how many, their delays' numbers in `found`."""
     n = 0
-    for _ in range(found.shape[0]):
-        top, where = 0.0, -1
+    for _ in range(found.size):
+        top, where = np.float32(0.0), -1
         for m in range(n_d):
             ridge = (m == 0 or best[m] >= best[m - 1]) and (m == n_d - 1 or best[m] > best[m + 1])
-            new = True
+            new = at[m] >= np.float32(0.0)
             for old in range(n):
-                new = new and found[old, 0] != m
+                new = new and found[old] != m
             if ridge and new and best[m] > top:
                 top, where = best[m], m
         if where < 0:
             break
-        found[n, 0], found[n, 1] = where, int(at[where])
+        found[n] = where
         n += 1
     return n
 
 
-LINE, ROWS = types.Array(types.float64, 1, "C", readonly=True), types.Array(types.float64, 2, "C", readonly=True)
-BOX, OUT = types.Array(types.float32, 3, "C", readonly=True), types.float64[:, ::1]
-INT, BOOL = types.int64, types.boolean
+OUT, INT, BOOL = types.float64[:, ::1], types.int64, types.boolean
+TABLE = types.Array(types.float64, 2, "C", readonly=True)
+FLAT, BOX = (types.Array(types.float32, 2, "C", readonly=True), types.Array(types.float32, 3, "C", readonly=True))
 
 
 @numba.njit(
-    types.void(LINE, LINE, LINE, LINE, LINE, OUT, types.float32[:, :, ::1]),
+    types.void(LINE, BLOOD, LINE, LINE, types.float64[:, :, ::1], types.float64[:, ::1]),
     nogil=True, cache=True, error_model="numpy", fastmath=FAST,
 )  # fmt: skip
-def tabulate(t: Any, ta: Any, ca: Any, delays: Any, keps: Any, vessels: Any, leaked: Any) -> None:
-    """Write Cp(t - delay), (D, T), and its convolution with exp(-kep t), (D, T, K), for every delay and kep."""
-    rows = np.empty((4, t.size))
+def tabulate(t: Any, blood: Any, delays: Any, log_keps: Any, leaked: Any, vessels: Any) -> None:
+    """Write Cp(t - delay), (D, T), and its convolution with exp(-kep t), (K, D, T), for every delay and kep."""
+    rows = np.empty((ROWS, t.size))
     for m in range(delays.size):
-        for q in range(keps.size):
-            basis(t, ta, ca, delays[m], keps[q], rows)
-            for i in range(t.size):
-                leaked[m, i, q] = rows[2, i]
+        for q in range(log_keps.size):
+            basis(t, blood, delays[m], log_keps[q], rows)
+            leaked[q, m] = rows[2]
         vessels[m] = rows[0]
 
 
-@numba.njit(error_model="numpy", fastmath=FAST)
-def _grams(vessels: Any, leaked: Any, extended: bool) -> Any:
-    """Return the products of the grid's curves, (3, D, K): b b, v b, and 1 over the determinant, 0 if singular."""
-    n_d, n_t, n_k = leaked.shape
-    grams = np.zeros((3, n_d, n_k))
-    for m in range(n_d):
-        for i in range(n_t):
-            for q in range(n_k):
-                value = np.float64(leaked[m, i, q])
-                grams[0, m, q] += value * value
-                grams[1, m, q] += vessels[m, i] * value
-        vv = dot(vessels[m], vessels[m])
-        for q in range(n_k):
-            det = vv * grams[0, m, q] - grams[1, m, q] ** 2
-            usable = extended and det > 1e-6 * vv * grams[0, m, q]
-            grams[2, m, q] = 1.0 / det if usable else 0.0
-            grams[0, m, q] = max(grams[0, m, q], 1e-30)
-    return grams.astype(np.float32)
-
-
 @numba.njit(
-    types.void(ROWS, LINE, LINE, LINE, LINE, LINE, LINE, LINE, ROWS, BOX, BOOL, BOOL, INT, INT, OUT, types.int8[::1]),
+    types.void(
+        TABLE, TABLE, LINE, BLOOD, LINE, LINE, types.Tuple((FLAT, BOX, FLAT, FLAT)), BOOL, BOOL, INT, INT, OUT,
+        types.int8[::1],
+    ),
     nogil=True, cache=True, error_model="numpy", fastmath=FAST,
 )  # fmt: skip
 def fit_voxels(
     curves: Any,  # (N, T), mM
+    span: Any,  # (R, T): the space that the grid's curves span
     t: Any,  # (T,), min
-    ta: Any,  # (A,), min
-    ca: Any,  # (A,), mM
-    tb: Any,  # (B,), min: the samples of Cp that a coarser curve needs
-    cb: Any,  # (B,), mM
+    blood: Any,  # of `blood_table`
     delays: Any,  # (D,), min
-    keps: Any,  # (K,), 1/min
-    vessels: Any,  # (D, T)
-    leaked: Any,  # (D, T, K)
+    log_keps: Any,  # (K,), kep in 1/min
+    grid: Any,  # of `spinekit.kinetics.fit._grid_curves`
     extended: bool,
     bounded: bool,  # whether Ktrans and vp are kept from being negative
     first: int,
@@ -255,40 +261,44 @@ def fit_voxels(
     code: Any,  # (N,), index into REASONS
 ) -> None:
     """Fit the voxels first..end; NaN stays where nothing is written."""
-    n_t, n_d, n_k = t.size, delays.size, keps.size
-    grams = _grams(vessels, leaked, extended)
-    found, work = np.empty((VALLEYS, 2), np.int64), np.empty((3, max(n_d, n_k)))
-    rows, trial, state, tried = np.empty((4, n_t)), np.empty((4, n_t)), np.empty(8), np.empty(8)
-    kept_rows, kept = np.empty((4, n_t)), np.empty(8)
-    limits = (np.log(keps[0]), np.log(keps[n_k - 1]), delays[0], delays[n_d - 1])
+    n_t, n_d, n_k = t.size, grid[0].shape[1], log_keps.size
+    few = np.empty(span.shape[0], np.float32)
+    found, work, at_kep = (np.empty(VALLEYS, np.int64), np.empty((3 + n_k, n_d), np.float32), np.empty(n_d, np.float32))
+    rows, trial, state, tried = (np.empty((ROWS, n_t)), np.empty((ROWS, n_t)), np.empty(8), np.empty(8))
+    kept_rows, kept = np.empty((ROWS, n_t)), np.empty(8)
+    limits = (log_keps[0], log_keps[n_k - 1], delays[0], delays[delays.size - 1])
     for v in range(first, end):
         c = curves[v]
         total = dot(c, c)
         if not np.isfinite(total):
             code[v] = 1
             continue
-        n = _valleys(c, vessels, leaked, grams, extended, bounded, found, work)
+        for r in range(few.size):
+            few[r] = dot(c, span[r])
+        _profile(few, grid, bounded, work, at_kep)
+        n = _valleys(work[0], at_kep, delays.size, found)
         if n == 0:
             code[v], out[4, v] = 2, total
             continue
         kept[2], at, delay = np.inf, 0.0, 0.0
-        for valley in range(n):
-            m, q = found[valley]
+        for attempt in range(n + delays.size):
+            if attempt < n:
+                m, likely = found[attempt], total - work[0, found[attempt]] <= CLOSE * kept[2] + UNTOLD * total
+            else:
+                m, likely = attempt - n, (attempt - n) % EVERY == 0 and at_kep[attempt - n] >= 0.0
+                if not EXACT * total < kept[2] < CLEAN * total:
+                    break
+            if not likely:
+                continue
             where, d = _refine(
-                c, t, tb, cb, limits, extended, bounded, np.log(keps[q]), delays[m], rows, trial, state, tried,
-                QUICK, 1e-3, 0,
+                c, t, blood, limits, extended, bounded, _between(log_keps, at_kep[m]), delays[m], rows, trial,
+                state, tried,
             )  # fmt: skip
             if state[2] < kept[2]:
-                kept[:] = state
+                _copy(rows, state, kept_rows, kept)
                 at, delay = where, d
-        at, delay = _refine(
-            c, t, tb, cb, limits, extended, bounded, at, delay, kept_rows, trial, kept, tried, ITERATIONS, 1e-5, 2
-        )
-        at, delay = _refine(
-            c, t, ta, ca, limits, extended, bounded, at, delay, kept_rows, trial, kept, tried, LAST, 1e-5, 0
-        )
         k = np.exp(at)
-        out[0, v], out[1, v], out[2, v], out[3, v], out[4, v] = kept[0], k, kept[1], delay, kept[2]
+        out[0, v], out[1, v], out[2, v], out[3, v], out[4, v] = (kept[0], k, kept[1], delay, kept[2])
         if not kept[0] > 0.0:
             code[v] = 2
         elif at < limits[0] + 1e-3:
