@@ -7,7 +7,7 @@ import json
 import os
 import warnings
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -195,36 +195,43 @@ def _bad_affine(path: Path, what: str) -> InputRefusedError:
 def _values(path: Path, image: Any) -> np.ndarray:
     """Return float32 values, time first; the slope is applied in double, phase by phase."""
     slope, inter = float(image.dataobj.slope), float(image.dataobj.inter)  # nibabel empties those of the header
-    shape = image.shape
-    out = np.empty(((shape[3],) if len(shape) == 4 else ()) + tuple(reversed(shape[:3])), dtype=np.float32)
+    n_phases, space = (image.shape[3] if len(image.shape) == 4 else 1), image.shape[:3]
+    out = np.empty((n_phases, *reversed(space)), dtype=np.float32)
+    packed = path.name.lower().endswith(".gz")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # NaN in, NaN out
-            raw = _unpacked(path, image) if path.name.lower().endswith(".gz") else image.dataobj.get_unscaled()
-            for t in range(shape[3] if len(shape) == 4 else 1):
-                part = np.asarray(raw[..., t] if len(shape) == 4 else raw)
-                exact = part if part.dtype == np.float32 and slope == 1 and inter == 0 else part * slope + inter
-                out[t if len(shape) == 4 else ...] = np.transpose(exact, (2, 1, 0))
+            for t, part in enumerate(_unpacked(path, image, n_phases) if packed else _mapped(image, n_phases)):
+                exact = part if slope == 1 and inter == 0 else np.multiply(part, slope, dtype=np.float64) + inter
+                out[t] = np.transpose(exact, (2, 1, 0))
     except (OSError, EOFError, ValueError, zlib.error, gzip.BadGzipFile) as reason:
         raise _damaged(path, str(reason)) from reason
-    return out
+    return out if len(image.shape) == 4 else out[0]
 
 
-def _unpacked(path: Path, image: Any) -> np.ndarray:
-    """Return the stored values of a packed file, read to its very end, where its check sum stands."""
-    kind, shape = image.dataobj.dtype, image.shape
-    wanted = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
+def _mapped(image: Any, n_phases: int) -> Iterator[np.ndarray]:
+    """Yield the stored values of each phase, (X, Y, Z), of a file that is not packed."""
+    raw = image.dataobj.get_unscaled()
+    for t in range(n_phases):
+        yield np.asarray(raw[..., t] if len(image.shape) == 4 else raw)
+
+
+def _unpacked(path: Path, image: Any, n_phases: int) -> Iterator[np.ndarray]:
+    """Yield the stored values of each phase, (X, Y, Z), of a packed file, which is read to its check sum at the end."""
+    kind, space = image.dataobj.dtype, image.shape[:3]
+    wanted = int(np.prod(space, dtype=np.int64)) * kind.itemsize
     with gzip.open(path) as stream:
         stream.seek(int(image.dataobj.offset))
-        data = stream.read(wanted)
-        if len(data) < wanted:
-            raise EOFError(f"it holds {len(data)} bytes of values, its header promises {wanted}")
+        for t in range(n_phases):
+            data = stream.read(wanted)
+            if len(data) < wanted:
+                raise EOFError(f"it ends in phase {t + 1} of {n_phases}")
+            yield np.frombuffer(data, dtype=kind).reshape(space, order="F")
         beyond = 0
         while rest := stream.read(1 << 20):
             beyond += len(rest)
             if beyond > LARGEST_REST:
                 raise ValueError("it holds far more than its header accounts for")
-    return np.frombuffer(data, dtype=kind).reshape(shape, order="F")
 
 
 def times_beside(path: Path) -> tuple[float, ...] | None:
