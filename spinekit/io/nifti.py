@@ -70,7 +70,7 @@ def _content(path: Path, image: Any, reading: Reading) -> NiftiContent:
     geometry = _geometry(path, image, scale, reading)
     values = _values(path, image)
     told = []
-    bad = int(values.size - np.isfinite(values).sum())
+    bad = sum(int(part.size - np.count_nonzero(np.isfinite(part))) for part in values)  # part by part: held once
     if bad:
         told.append(coded_warning("not-finite", f"{bad} values are NaN or infinite; they were kept."))
     step = float(header["pixdim"][4]) * seconds if len(shape) == 4 else None

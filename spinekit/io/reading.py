@@ -275,7 +275,7 @@ def _from_nrrd(path: Path, times_s: Sequence[float] | None, reading: Reading, na
         sources={"file-00001": hash_file(path)},
         record={"format": "NRRD"},
     )
-    bad = int(series.signal.size - np.isfinite(series.signal).sum())
+    bad = sum(int(phase.size - np.count_nonzero(np.isfinite(phase))) for phase in series.signal)
     if bad:
         text = coded_warning("not-finite", f"{bad} values are NaN or infinite; they were kept.")
         return replace(series, warnings=(*series.warnings, text))
