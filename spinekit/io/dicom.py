@@ -157,7 +157,8 @@ def open_dataset(s: Slice) -> Any:
 
     with python_warnings.catch_warnings():
         python_warnings.simplefilter("ignore")  # odd values were judged when the header was read
-        dataset = pydicom.dcmread(io.BytesIO(s.source.read()), force=True)
+        held = io.BytesIO(s.source.read()) if s.source.member else s.source.path  # a file is read once, not copied
+        dataset = pydicom.dcmread(held, force=True)
         if not hasattr(dataset.file_meta, "TransferSyntaxUID"):
             dataset.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
     return dataset
