@@ -12,7 +12,7 @@ import time
 
 __all__ = ["main"]
 
-ROOMS = ("spinekit.kinetics.warm", "spinekit.segmentation.warm", "spinekit.radiomics.warm")
+ROOMS = ("spinekit.kinetics.warm", "spinekit.segmentation.warm", "spinekit.radiomics.warm", "spinekit.phantom.warm")
 
 
 def main() -> None:

@@ -60,7 +60,8 @@ def scan(
     images = np.zeros((table.shape[1], *shape), dtype=np.float32)
     shares = np.zeros((len(lesions), *shape), dtype=np.float32)
     tissue = np.zeros(shape, dtype=np.uint8)
-    values = table.astype(np.float32)
+    values = np.zeros((n_labels, table.shape[1]), dtype=np.float32)  # lesions add nothing
+    values[:FIRST_LESION_LABEL] = table
     for k in range(shape[0]):
         samples = Samples(geometry, k, sub=sub)
         labels = anatomy.labels(samples)
@@ -70,10 +71,7 @@ def scan(
         tissue[k] = parts.argmax(axis=-1)
         shares[:, k] = np.moveaxis(parts[..., FIRST_LESION_LABEL:], -1, 0)
         _mix(parts, anatomy, geometry, k)
-        for label in np.flatnonzero(parts[..., :FIRST_LESION_LABEL].any(axis=(0, 1))):
-            part = parts[..., label]
-            for c in range(table.shape[1]):
-                images[c, k] += values[label, c] * part
+        images[:, k] = np.moveaxis(parts @ values, -1, 0)
     return Scan(images, shares, tissue)
 
 

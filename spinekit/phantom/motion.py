@@ -97,7 +97,9 @@ def moved(image: Any, source: Geometry, target: Geometry, six: Any) -> Any:
 
     Cubic spline interpolation in `source`, which reaches beyond `target`.
     """
-    from scipy.ndimage import affine_transform, spline_filter
+    from scipy.ndimage import spline_filter
+
+    from spinekit.phantom.compiled import spline_image
 
     turn, shift = rigid(six)
     centre = target.index_to_mm(0.5 * (np.asarray(target.size) - 1))
@@ -107,6 +109,6 @@ def moved(image: Any, source: Geometry, target: Geometry, six: Any) -> Any:
     first = turn.T @ (np.asarray(target.origin_mm) - centre - shift) + centre
     offset = to_source @ (first - np.asarray(source.origin_mm))
     smooth = spline_filter(image, order=3, output=np.float32, mode="nearest")
-    return affine_transform(
-        smooth, matrix[::-1, ::-1], offset[::-1], target.shape_zyx, order=3, mode="nearest", prefilter=False
-    )
+    result = np.empty(target.shape_zyx, dtype=np.float32)
+    spline_image(smooth, np.ascontiguousarray(matrix[::-1, ::-1]), np.ascontiguousarray(offset[::-1]), result)
+    return result

@@ -32,10 +32,19 @@ def capsule_depth(point: Any, start: Any, end: Any, radius: float, *, stretch: f
     a, b = np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)
     axis = (b - a).astype(np.float32)
     offset = [v - np.float32(c) for v, c in zip(point, a, strict=True)]
-    share = (offset[0] * axis[0] + offset[1] * axis[1] + offset[2] * axis[2]) / np.float32(axis @ axis)
+    share = offset[0] * axis[0] + offset[1] * axis[1] + offset[2] * axis[2]
+    share /= np.float32(axis @ axis)
     share = np.clip(share, 0.0, 1.0)
-    away = [v - share * d for v, d in zip(offset, axis, strict=True)]
-    return radius - np.sqrt(away[0] ** 2 + away[1] ** 2 + (away[2] / np.float32(stretch)) ** 2)
+    total = np.float32(0.0)
+    for n in range(3):
+        away = share * -axis[n]
+        away += offset[n]  # in place: these arrays are large, and many
+        if n == 2:
+            away /= np.float32(stretch)
+        away *= away
+        away += total
+        total = away
+    return radius - np.sqrt(total)
 
 
 def plate_depth(point: Any, centre: Any, half: Any, *, slope: float = 0.0) -> Any:

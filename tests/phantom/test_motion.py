@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.ndimage import affine_transform
 
 from spinekit.geometry import Geometry, to_sitk
 from spinekit.phantom import simulate_case
+from spinekit.phantom.compiled import count_labels, spline_image
 from spinekit.phantom.motion import motion_of, moved, padded, rigid
 
 GRID = Geometry(
@@ -117,3 +119,28 @@ def test_the_truth_is_that_of_no_displacement() -> None:
     assert_array_equal(shaken.lesion.mask, still.lesion.mask)
     assert_array_equal(shaken.t2.values, still.t2.values)
     assert not np.allclose(shaken.series.signal[-1], still.series.signal[-1], atol=1.0)
+
+
+def test_the_compiled_spline_is_scipy_s() -> None:
+    rng = np.random.default_rng(5)
+    coefficients = rng.normal(size=(7, 12, 15)).astype(np.float32)
+    matrix = np.eye(3) + 0.05 * rng.normal(size=(3, 3))
+    offset = np.array([0.3, 1.7, -0.8])  # part of the result lies beyond the edge
+    out = np.empty((6, 11, 13), dtype=np.float32)
+
+    spline_image(coefficients, matrix, offset, out)
+
+    kept = {"order": 3, "mode": "nearest", "prefilter": False}
+    expected = affine_transform(coefficients, matrix, offset, out.shape, **kept)
+    assert_allclose(out[1:-1, 2:-2, 2:-2], expected[1:-1, 2:-2, 2:-2], atol=1e-6)
+
+
+def test_shares_of_labels_are_counted_in_blocks() -> None:
+    labels = np.random.default_rng(6).integers(0, 4, (2, 6, 9)).astype(np.uint8)
+    shares = np.empty((3, 3, 5), dtype=np.float32)
+
+    count_labels(labels, 3, 2, shares)
+
+    blocks = labels.reshape(2, 3, 2, 3, 3)  # z, y and what is in it, x and what is in it
+    expected = np.stack([(blocks == label).mean(axis=(0, 2, 4)) for label in range(5)], axis=-1)
+    assert_allclose(shares, expected, rtol=1e-6)
