@@ -33,6 +33,7 @@ def study(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of folds, classifiers and bootstrap.")] = 2023,
     permutations: Annotated[int, typer.Option("--permutations", min=0, help="Shuffles of the labels.")] = 0,
     networks: Annotated[bool, typer.Option("--networks/--no-networks", help="Ask the two networks.")] = True,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Cases at the same time.")] = 1,
     quiet: QuietOption = False,
 ) -> None:
     """Compare radiomics, improved U-Net and Inception-ResNet, nested, by patient, with an external test."""
@@ -50,7 +51,7 @@ def study(
         )
         done = run_study(
             source, out, options, command=_command(table, form, permutations, networks, seed, external),
-            on_step=None if quiet else progress,
+            workers=workers, on_step=None if quiet else progress,
         )  # fmt: skip
         for reason in done.left_out:
             typer.echo(f"left out: {reason}", err=True)

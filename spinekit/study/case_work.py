@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ from spinekit.study.regions import LEVELS, SHARES, Regions, marked_again, region
 from spinekit.study.sources import MOTION, READER, OpenCase, open_case
 from spinekit.study.table import StudyCase
 
-__all__ = ["case_key", "measure_case", "measure_cases"]
+__all__ = ["case_key", "each_case", "measure_case", "measure_cases"]
 
 FORMAT = 2
 
@@ -83,7 +86,11 @@ def _measured_again(case: OpenCase, regions: Regions, maps: Any, *, reader: int)
 
 
 def measure_cases(
-    cases: Sequence[StudyCase], folder: Path, *, on_case: Callable[[int, int, str], None] | None = None
+    cases: Sequence[StudyCase],
+    folder: Path,
+    *,
+    workers: int = 1,
+    on_case: Callable[[int, int, str], None] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Return the record of each case by name, computing only what is not there for the same key.
 
@@ -92,6 +99,8 @@ def measure_cases(
     folder : Path
         Where the records ``NAME.json`` and masks ``NAME.npz`` are kept; the record is written last, so
         that a run that was stopped goes on with the case it was at.
+    workers : int
+        Cases at the same time, each in a process of its own.
 
     Returns
     -------
@@ -100,15 +109,28 @@ def measure_cases(
     """
     folder.mkdir(parents=True, exist_ok=True)
     found = {}
-    for number, case in enumerate(cases, start=1):
-        path, key = folder / f"{case.name}.json", case_key(case)
-        kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        if kept.get("key") != key:
-            kept = _measured(case, key, folder)
-        found[case.name] = kept
+    for number, (case, record) in enumerate(each_case(partial(_kept, folder=folder), cases, workers), start=1):
+        found[case.name] = record
         if on_case is not None:
             on_case(number, len(cases), case.name)
     return found
+
+
+def each_case(
+    work: Callable[[StudyCase], dict[str, Any]], cases: Sequence[StudyCase], workers: int
+) -> Iterator[tuple[StudyCase, dict[str, Any]]]:
+    """Yield each case with its record, in their order; with several workers `work` has to be importable."""
+    if workers == 1:
+        yield from ((case, work(case)) for case in cases)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from zip(cases, pool.map(work, cases), strict=True)
+
+
+def _kept(case: StudyCase, *, folder: Path) -> dict[str, Any]:
+    path, key = folder / f"{case.name}.json", case_key(case)
+    kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return kept if kept.get("key") == key else _measured(case, key, folder)
 
 
 def _measured(case: StudyCase, key: str, folder: Path) -> dict[str, Any]:

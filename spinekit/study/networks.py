@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from spinekit.case import Roi
 from spinekit.errors import InputRefusedError
 from spinekit.evaluation.metrics import overlap_scores
 from spinekit.provenance import hash_json, write_json
-from spinekit.study.case_work import case_key
+from spinekit.study.case_work import case_key, each_case
 from spinekit.study.measured import maps_of, radiomics_features
 from spinekit.study.regions import regions_of
 from spinekit.study.sources import OpenCase, open_case
@@ -56,29 +57,34 @@ def network_records(
     folder: Path,
     *,
     kinds: Sequence[str] = KINDS,
+    workers: int = 1,
     on_case: Callable[[int, int, str], None] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Return the record of each case by name: overlap and features of the U-Net's region, embedding and logit.
 
     Kept as ``NAME.networks.json`` beside the case's own record, under a key that holds the weights' hashes.
     """
-    weights = _hashes(kinds)
+    work = partial(_kept, folder=folder, kinds=tuple(kinds), weights=_hashes(kinds))
     found = {}
-    for number, case in enumerate(cases, start=1):
-        path = folder / f"{case.name}.networks.json"
-        key = hash_json({"case": case_key(case), "weights": weights, "format": FORMAT})
-        kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        if kept.get("key") != key:
-            try:
-                record = _asked(open_case(case), kinds)
-            except InputRefusedError as refused:
-                record = dict(refused.as_dict())
-            write_json(path, record | {"case": case.name, "key": key})
-            kept = json.loads(path.read_text(encoding="utf-8"))
-        found[case.name] = kept
+    for number, (case, record) in enumerate(each_case(work, cases, workers), start=1):
+        found[case.name] = record
         if on_case is not None:
             on_case(number, len(cases), f"{case.name}, networks")
     return found
+
+
+def _kept(case: StudyCase, *, folder: Path, kinds: tuple[str, ...], weights: dict[str, str]) -> dict[str, Any]:
+    path = folder / f"{case.name}.networks.json"
+    key = hash_json({"case": case_key(case), "weights": weights, "format": FORMAT})
+    kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if kept.get("key") != key:
+        try:
+            record = _asked(open_case(case), kinds)
+        except InputRefusedError as refused:
+            record = dict(refused.as_dict())
+        write_json(path, record | {"case": case.name, "key": key})
+        kept = json.loads(path.read_text(encoding="utf-8"))
+    return kept
 
 
 def _asked(case: OpenCase, kinds: Sequence[str]) -> dict[str, Any]:

@@ -114,6 +114,7 @@ def run_study(
     *,
     arms: tuple[Arm, ...] = ARMS,
     command: str = "",
+    workers: int = 1,
     on_step: Progress | None = None,
 ) -> StudyRun:
     """Run the study on a table of cases; what was computed before for the same inputs is taken as it is.
@@ -129,6 +130,8 @@ def run_study(
         What is compared; the first is the reference.
     command : str
         For the page, so that it can be repeated.
+    workers : int
+        Cases that are measured at the same time.
     on_step : callable, optional
         Called with (number, total, words).
 
@@ -147,12 +150,12 @@ def run_study(
     cases = read_study_table(table)
     folder = _folder(out)
     write_json(folder / "study.json", {"format": 1, "options": asdict(chosen), "command": command})
-    records = measure_cases(cases, folder / "cases", on_case=on_step)
+    records = measure_cases(cases, folder / "cases", workers=workers, on_case=on_step)
     left_out = [f"Case {c.name}: {records[c.name]['message']}" for c in cases if "code" in records[c.name]]
     cases = tuple(case for case in cases if "code" not in records[case.name])
     external = _external(cases, chosen.external)
     setup = _setup(cases, external, chosen)
-    networks, why = _networks(cases, folder, chosen, on_step)
+    networks, why = _networks(cases, folder, chosen, on_step, workers)
     where = {"internal": setup["internal"], "splits": setup["splits"]}
     repeats = {arm.name: arm_repeats(arm, cases, records, **where) for arm in arms}
     results, tables_seen, missing = _run_arms(arms, cases, records, networks, setup, folder, chosen, on_step, repeats)
@@ -199,7 +202,7 @@ def _setup(cases: tuple[StudyCase, ...], external: str, options: StudyOptions) -
 
 
 def _networks(
-    cases: tuple[StudyCase, ...], folder: Path, options: StudyOptions, on_step: Progress | None
+    cases: tuple[StudyCase, ...], folder: Path, options: StudyOptions, on_step: Progress | None, workers: int
 ) -> tuple[dict[str, Any], str]:
     if options.networks == "no":
         return {}, "the networks were left out by choice."
@@ -212,7 +215,7 @@ def _networks(
     if not kinds:
         return {}, why
     require_untaught(cases, kinds)
-    return network_records(cases, folder / "cases", kinds=kinds, on_case=on_step), why
+    return network_records(cases, folder / "cases", kinds=kinds, workers=workers, on_case=on_step), why
 
 
 def _run_arms(

@@ -11,9 +11,9 @@ from numpy.testing import assert_allclose
 from spinekit.case import DynamicSeries
 from spinekit.errors import InputRefusedError
 from spinekit.phantom.cohort import write_cohort
-from spinekit.study.case_work import case_key, measure_case
+from spinekit.study.case_work import case_key, each_case, measure_case
 from spinekit.study.measured import layer_features, maps_of, relative_phases
-from spinekit.study.regions import one_phase
+from spinekit.study.regions import marked_again, one_phase, regions_of
 from spinekit.study.sources import open_case
 from spinekit.study.table import StudyCase, read_study_table
 
@@ -86,3 +86,27 @@ def test_a_row_without_a_mark_and_an_odd_simulated_source_are_refused(tmp_path):
     assert refused.value.code == "seed-missing"
     with pytest.raises(InputRefusedError, match="simulated:x"):
         open_case(replace(CASE, series="simulated:x"))
+
+
+def test_workers_give_the_same_records_in_the_order_of_the_table():
+    cases = [StudyCase(f"c{k}", f"c{k}", "A", k % 2, f"simulated:{k}@48x48x6", 0) for k in range(5)]
+
+    alone, together = (list(each_case(case_key, cases, workers)) for workers in (1, 2))
+
+    assert together == alone
+    assert [case.name for case, _ in together] == ["c0", "c1", "c2", "c3", "c4"]
+
+
+def test_a_lesion_is_marked_again_as_the_same_object_and_the_same_way_each_time(opened):
+    regions = regions_of(opened)
+
+    again, twice = (marked_again(opened, regions, reader=7) for _ in "ab")
+
+    assert set(again) <= {"another reader", "another border"}
+    assert again
+    own = regions.by_name["area"].mask
+    for name, roi in again.items():
+        assert (roi.mask == twice[name].mask).all()
+        assert (roi.mask & own).sum() >= 0.25 * own.sum()
+    drawn = replace(opened, outline=None, roi=regions.by_name["area"])
+    assert set(marked_again(drawn, regions_of(drawn), reader=7)) <= {"another reader", "another border"}
