@@ -111,7 +111,9 @@ def seeds_of(n: int) -> dict[str, range]:
 def drawn_makers(n: int) -> dict[str, Callable[[], LabelledLesion]]:
     """Return, by the name of its crop, what simulates each patient of training and then of calibration."""
     seeds = seeds_of(n)
-    makers = {f"drawn-{seed}": partial(drawn_lesion, seed) for seed in seeds["training"]}
+    makers: dict[str, Callable[[], LabelledLesion]] = {
+        f"drawn-{seed}": partial(drawn_lesion, seed) for seed in seeds["training"]
+    }
     return makers | {f"moving-{seed}": partial(drawn_lesion, seed, moves=True) for seed in seeds["calibration"]}
 
 
