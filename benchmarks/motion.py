@@ -23,10 +23,13 @@ MAPS = ("relative_enhancement_peak", "wash_in_slope", "wash_out_slope")
 
 
 def planted(n_phases: int) -> Any:
-    """Return the motion of each phase, (T, 6): every second one displaced and turned by the stated amounts."""
+    """Return the motion of each phase, (T, 6): every second one displaced and turned by the stated amounts.
+
+    The middle phase, onto which the others are moved, lies still: the truth of the lesion is where it is.
+    """
     rng = np.random.default_rng(3)
     motion = np.zeros((n_phases, 6))
-    for t in range(1, n_phases, 2):
+    for t in range((n_phases // 2 + 1) % 2, n_phases, 2):
         for part, size in ((slice(0, 3), SHIFT_MM), (slice(3, 6), TURN_DEG)):
             direction = rng.normal(size=3)
             motion[t, part] = size * direction / np.linalg.norm(direction)
