@@ -24,6 +24,7 @@ POPULATION = ("parker", *BIEXPONENTIAL)
 BLOOD_T1_S = 1.6  # arterial blood at 3 T (Lu 2004, Magn Reson Med 52:679: 1.62 s); 1.4 s at 1.5 T
 FINE_S = 1.0  # step of a population curve: it changes within seconds
 SPARE_S = 6.0  # of delay beyond the interval in which the bolus arrived
+EARLY_S = 3.0  # before a measured input: an estimate that may not err below 0 is too late, and Ktrans too low
 ENOUGH_PHASES = 20
 CHUNK = 65536  # voxels whose concentration is held at a time, so that a whole series costs little memory
 STEP_S, LENGTH_S = 5.0, 180.0  # what a quantitative protocol keeps to (QIBA DCE profile: at most 5 s, at least 5 min)
@@ -107,7 +108,8 @@ def quantitative_maps(
         Those of the series' acquisition if not given.
     model : {"extended_tofts", "tofts"}
     delay_range_s : tuple of float, optional
-        Where the bolus delay is looked for, s; the interval in which it arrived and 6 s more if not given.
+        Where the bolus delay is looked for, s. If not given, the interval in which it arrived and 6 s more, or
+        from 3 s before a measured input to 6 s after it.
     relaxivity_per_mM_s : float
 
     Returns
@@ -174,7 +176,7 @@ def quantitative_maps(
 def _delays(series: DynamicSeries, n_baseline: int, blood: Input) -> tuple[float, float]:
     """Return where the delay is looked for: a population curve starts with the interval in which the bolus arrived."""
     if blood.measured:
-        return 0.0, SPARE_S
+        return -EARLY_S, SPARE_S
     return 0.0, float(series.times_s[n_baseline] - series.times_s[n_baseline - 1]) + SPARE_S
 
 
