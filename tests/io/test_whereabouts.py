@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 
 import pytest
 
@@ -11,6 +12,7 @@ from spinekit import workflow
 from spinekit.cohort.manifest import depends_on
 from spinekit.errors import InputRefusedError
 from spinekit.io.whereabouts import known_file, name_by_hash
+from spinekit.models.checkpoints import read_card, shipped
 from spinekit.reporting import tables
 from spinekit.settings import read_settings
 from spinekit.workflow.loading import kept_settings
@@ -91,3 +93,13 @@ def test_the_table_of_settings_shows_the_hash(settings_file):
     shown = tables.settings_table(read_settings(settings_file).as_dict()).to_html()
     assert "Meier" not in shown
     assert "sha256:" in shown
+
+
+@pytest.mark.parametrize("spoil", [lambda p: p.write_bytes(b"\xff"), lambda p: p.with_suffix(".json").write_text("{")])
+def test_a_refusal_of_weights_does_not_name_them(spoil, tmp_path):
+    weights = tmp_path / "Meier.safetensors"
+    for ending in (".safetensors", ".json"):
+        shutil.copy(shipped("unet").with_suffix(ending), weights.with_suffix(ending))
+    spoil(weights)
+    assert code_of(lambda: read_card(weights, kind="unet")) in ("model-changed", "model-unsafe")
+    assert code_of(lambda: read_card(tmp_path / "Meier", kind="unet")) == "model-unsafe"
