@@ -103,7 +103,9 @@ class SegmentationTask:
 
     def judge(self, net: nn.Module) -> dict[str, float]:
         """Return the mean Dice on the validation cases: all lesions, the same from fewer phases, and with a click."""
-        free, fewer, clicked = [], [], []
+        free: list[float] = []
+        fewer: list[float] = []
+        clicked: list[float] = []
         for example in self.judged:
             for variant, found in ((0, free), (1, fewer)):
                 answer = _predict(net, self._channels(example, variant, None))
@@ -174,7 +176,7 @@ def _dice_and_entropy(logits: Tensor, target: Tensor, smooth: float) -> Tensor:
     """(B, 1, z, y, x) of both -> 1 - Dice, the mean over the patches, plus the binary cross-entropy."""
     from monai.losses import DiceCELoss
 
-    return DiceCELoss(sigmoid=True, smooth_nr=smooth, smooth_dr=smooth)(logits, target)  # type: ignore[no-any-return]
+    return DiceCELoss(sigmoid=True, smooth_nr=smooth, smooth_dr=smooth)(logits, target)
 
 
 def _freeze_norm(net: nn.Module) -> None:
