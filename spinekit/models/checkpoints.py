@@ -174,9 +174,7 @@ def _card(file: Path) -> dict[str, Any]:
     try:
         card = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as reason:
-        raise _unsafe(
-            file.with_suffix(ENDING), "Its card, named alike with .json, is absent or not JSON."
-        ) from reason
+        raise _unsafe(file.with_suffix(ENDING), "Its card, named alike with .json, is absent or not JSON.") from reason
     missing = [key for key in CARD_KEYS if not isinstance(card, dict) or key not in card]
     if missing:
         raise _unsafe(file.with_suffix(ENDING), f"Its card lacks {', '.join(missing)}.")
