@@ -22,7 +22,7 @@ __all__ = ["NiftiContent", "nifti_bytes", "read_nifti", "times_beside"]
 
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 TO_MM = {"mm": 1.0, "micron": 1e-3, "meter": 1e3, "unknown": 1.0}
-LARGEST_REST = 64 << 20  # bytes after the values of a packed file that are unpacked to reach the check sum
+PADDING = 64  # bytes after the last value that a writer may have filled up with
 LARGEST_SHEAR = np.sin(np.deg2rad(0.5))  # as for DICOM, INPUTS.md 13
 
 
@@ -65,7 +65,7 @@ def _content(path: Path, image: Any, reading: Reading) -> NiftiContent:
     shape, kind = image.shape, header.get_data_dtype()
     if len(shape) not in (3, 4) or kind.names is not None or kind.kind == "c" or min(shape) < 1:
         raise _unsupported(path, f"an image of shape {shape} and type {kind}", "a real 3-D or 4-D image")
-    _check_size(path, shape, kind.itemsize, int(header["vox_offset"]))
+    _check_size(path, shape, kind.itemsize, int(image.dataobj.offset))
     scale, seconds = _units(header)
     geometry = _geometry(path, image, scale, reading)
     values = _values(path, image)
@@ -120,6 +120,8 @@ def _check_size(path: Path, shape: Sequence[int], itemsize: int, offset: int) ->
             cause="The copy was interrupted, or the header is damaged.",
             cure="Copy the file again and compare its size.",
         )
+    if not packed:
+        _check_rest(path, there - promised - offset)
     free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if 4 * promised // itemsize > free:
         raise InputRefusedError(
@@ -128,6 +130,18 @@ def _check_size(path: Path, shape: Sequence[int], itemsize: int, offset: int) ->
             expected=f"Less than this machine's memory of {free / 1024**3:.0f} GiB.",
             cause="The header may be damaged, or the series is too large for this machine.",
             cure="Crop the series, or use a machine with more memory.",
+        )
+
+
+def _check_rest(path: Path, rest: int) -> None:
+    """Refuse a file with values that its header knows nothing of: a smaller size in the header shifts every row."""
+    if rest > PADDING:
+        raise InputRefusedError(
+            "file-corrupt",
+            found=f"The {shown(path)} goes on after the last value that its header speaks of.",
+            expected="A file as large as its header says.",
+            cause="The sizes in the header were changed, so that values would come to lie in wrong places.",
+            cure="Convert the original series again.",
         )
 
 
@@ -227,11 +241,7 @@ def _unpacked(path: Path, image: Any, n_phases: int) -> Iterator[np.ndarray]:
             if len(data) < wanted:
                 raise EOFError(f"it ends in phase {t + 1} of {n_phases}")
             yield np.frombuffer(data, dtype=kind).reshape(space, order="F")
-        beyond = 0
-        while rest := stream.read(1 << 20):
-            beyond += len(rest)
-            if beyond > LARGEST_REST:
-                raise ValueError("it holds far more than its header accounts for")
+        _check_rest(path, len(stream.read(PADDING + 1)))
 
 
 def times_beside(path: Path) -> tuple[float, ...] | None:

@@ -48,7 +48,8 @@ def read_nrrd(path: Path, *, accept_missing_space: bool = False) -> NrrdContent:
     Raises
     ------
     InputRefusedError
-        ``file-truncated``, ``format-unsupported``, ``affine-missing``, ``affine-invalid``, ``times-invalid``.
+        ``file-truncated``, ``file-corrupt``, ``format-unsupported``, ``affine-missing``, ``affine-invalid``,
+        ``times-invalid``.
     """
     fields, header_bytes = _fields(path)
     try:
@@ -127,6 +128,16 @@ def _damaged(path: Path, why: str) -> InputRefusedError:
     )
 
 
+def _contradicted(path: Path, why: str) -> InputRefusedError:
+    return InputRefusedError(
+        "file-corrupt",
+        found=f"The header of the {shown(path)} contradicts its data: {why}.",
+        expected="A file as large as its header says.",
+        cause="The sizes in the header were changed, so that values would come to lie in wrong places.",
+        cure="Convert the original series again.",
+    )
+
+
 def _unplaced(path: Path, what: str) -> InputRefusedError:
     return InputRefusedError(
         "affine-missing",
@@ -157,4 +168,7 @@ def _unsupported(path: Path, what: str) -> InputRefusedError:
     )
 
 
-REFUSALS = {"format-unsupported": _unsupported, "affine-missing": _unplaced, "affine-invalid": _oblique}
+REFUSALS = {
+    "format-unsupported": _unsupported, "affine-missing": _unplaced, "affine-invalid": _oblique,
+    "file-corrupt": _contradicted,
+}  # fmt: skip

@@ -36,6 +36,7 @@ TO_LPS = {
     **dict.fromkeys(("left-anterior-superior", "las"), (1.0, -1.0, 1.0)),
 }
 TO_MM = {"mm": 1.0, "millimeter": 1.0, "um": 1e-3, "µm": 1e-3, "micron": 1e-3, "cm": 10.0, "m": 1e3}
+PADDING = 64  # bytes after the last value that a writer may have filled up with
 VECTORS = {"vector", "point", "covariant-vector"}
 FRAMES = {"list", "time"} | VECTORS
 VECTOR = re.compile(r"\(([^()]*)\)|none", re.IGNORECASE)
@@ -136,6 +137,8 @@ def _stored(path: Path, fields: Mapping[str, str], header_bytes: int, promised: 
             first = end - promised if skip == "-1" else header_bytes + int(skip)
             if first < header_bytes or (raw and end - first < promised):
                 raise NrrdError(f"it promises {promised} bytes and holds {max(end - header_bytes, 0)}")
+            if raw and end - first - promised > PADDING:
+                raise NrrdError(f"it promises {promised} bytes and holds {end - first}", code="file-corrupt")
             stream.seek(first)
             return stream.read(promised if raw else -1)
     except OSError as reason:
@@ -146,11 +149,15 @@ def _decoded(stored: bytes, fields: Mapping[str, str], dtype: np.dtype, count: i
     encoding, promised = fields.get("encoding", "").lower(), count * dtype.itemsize
     try:
         if encoding == "raw":
-            data = stored
+            data, rest = stored, 0
         elif encoding in ("gzip", "gz"):
-            data = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(stored, promised)
+            unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            data = unpacker.decompress(stored, promised)
+            rest = len(unpacker.decompress(unpacker.unconsumed_tail, PADDING + 1))
         elif encoding in ("bzip2", "bz2"):
-            data = bz2.BZ2Decompressor().decompress(stored, promised)
+            opener = bz2.BZ2Decompressor()
+            data = opener.decompress(stored, promised)
+            rest = 0 if opener.eof else len(opener.decompress(b"", PADDING + 1))
         elif encoding in ("text", "txt", "ascii"):
             words = stored.split(None, count)[:count]
             if len(words) < count:
@@ -164,6 +171,8 @@ def _decoded(stored: bytes, fields: Mapping[str, str], dtype: np.dtype, count: i
         raise NrrdError("its data cannot be unpacked") from reason
     if len(data) < promised:
         raise NrrdError(f"it promises {promised} bytes and holds {len(data)}")
+    if rest > PADDING:
+        raise NrrdError(f"it promises {promised} bytes and holds more", code="file-corrupt")
     return np.frombuffer(data, dtype=dtype, count=count)
 
 

@@ -164,6 +164,15 @@ def test_a_header_that_promises_more_than_the_file_holds_is_refused_before_alloc
     assert code_of(read_series, tmp_path / "large.nii.gz", TIMES_S) == "file-too-large"
 
 
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_file_with_more_values_than_its_header_speaks_of_is_refused(packed, tmp_path):
+    data = bytearray(nifti(tmp_path / "a.nii").read_bytes())
+    data[42:44] = (int.from_bytes(data[42:44], "little") - 1).to_bytes(2, "little")  # dim[1]: one column less
+    path = tmp_path / ("b.nii.gz" if packed else "b.nii")
+    path.write_bytes(gzip.compress(bytes(data)) if packed else bytes(data))
+    assert code_of(read_series, path, times_s=[0, 10, 22.5, 30.25]) == "file-corrupt"
+
+
 def test_the_slope_of_a_nifti_file_is_applied_once_and_in_double(tmp_path):
     data = bytearray(nifti(tmp_path / "dce.nii").read_bytes())
     data[112:120] = np.array([0.1, -7.0], dtype="<f4").tobytes()  # scl_slope, scl_inter

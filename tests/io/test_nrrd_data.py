@@ -137,3 +137,16 @@ def test_real_slicer_objects_are_read_as_itk_reads_them(shared_data):
         assert_allclose(content.geometry.origin_mm, image.GetOrigin()[:3], rtol=1e-9)
         if image.GetDimension() == 3:
             assert_allclose(content.geometry.direction, np.reshape(image.GetDirection(), (3, 3)), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding"), [(RAW, "raw"), (gzip.compress(RAW), "gzip"), (bz2.compress(RAW), "bzip2")]
+)
+def test_data_that_go_on_after_what_the_header_speaks_of_are_refused(data, encoding, tmp_path):
+    with pytest.raises(InputRefusedError) as refused:
+        read_nrrd(written(tmp_path / "a.nrrd", data, encoding=encoding, sizes="4 5 4"))
+    assert refused.value.code == "file-corrupt"
+
+
+def test_a_line_end_after_the_data_is_no_fault(tmp_path):
+    hold_against_itk(written(tmp_path / "a.nrrd", RAW + b"\n"))
