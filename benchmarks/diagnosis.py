@@ -10,6 +10,7 @@ that the network was trained and calibrated with.
 from __future__ import annotations
 
 import argparse
+import sys
 from functools import partial
 
 import numpy as np
@@ -100,6 +101,7 @@ def compared(labels, name, p, others):
 
 
 def main() -> None:
+    sys.path.pop(0)  # this folder, whose radiomics.py would stand before the library of that name
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--crops", required=True, help="folder of crops of the training")
     options.add_argument("--trained-with", type=int, required=True, help="number given to --simulated")

@@ -79,7 +79,7 @@ class Familiar:
     distances: tuple[float, ...]
     fewest_phases: int
     volume_ml: tuple[float, float]
-    false_alarms: float = 0.01
+    false_alarms: float = 0.025
 
     def compare(self, crop: LesionCrop) -> Likeness:
         """Return how a crop compares with the training cases."""
