@@ -87,7 +87,7 @@ def explain(classifier: Classifier, crop: LesionCrop, *, target: int, seed: int 
         reasons = []
         if not alike <= MOST_ALIKE:  # also where it is NaN
             reasons.append(f"random weights give a like map (rank correlation {alike:.2f})")
-        if not fall > by_chance:
+        if not fall > max(by_chance, 0.0):  # a map whose deletion raises the logit marks nothing that speaks for it
             reasons.append(f"deleting what it marks lowers the logit by {fall:.2f}, chance by {by_chance:.2f}")
         found.append(Explanation(name, values, alike, fall, by_chance, tuple(reasons)))
     return tuple(found)
@@ -131,7 +131,7 @@ def deletion_test(
 ) -> tuple[float, float]:
     """Return how far the class's logit falls while blocks are deleted: in the map's order, and in random orders.
 
-    The fall is the mean over the shares of blocks deleted. The map passes if its fall is the larger one.
+    The fall is the mean over the shares of blocks deleted. The map passes if its fall is the larger one and above 0.
 
     References
     ----------

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from spinekit.geometry import Geometry
+from spinekit.models import explain_tests
 from spinekit.models.crop import LesionCrop
 from spinekit.models.explain import blocks_near, grad_cam, logit_of, occlusion, without
 from spinekit.models.explain_tests import deletion_test, explain, randomisation_test, randomised
@@ -128,7 +129,15 @@ def test_random_weights_are_others_and_leave_the_network_and_the_generator_alone
 
 def test_the_stamp_stands_exactly_where_a_test_was_failed(network, crop):
     for told in explain(network, crop, target=1):
-        failed = not told.alike_random_weights <= 0.5 or not told.fall > told.fall_random
+        failed = not told.alike_random_weights <= 0.5 or not told.fall > max(told.fall_random, 0.0)
 
         assert told.stamp == ("not faithful" if failed else "")
         assert bool(told.reasons) == failed
+
+
+def test_a_map_whose_deletion_raises_the_logit_is_stamped_also_where_chance_raises_it_more(network, crop, monkeypatch):
+    monkeypatch.setattr(explain_tests, "deletion_test", lambda *_, **__: (-0.1, -0.2))
+
+    for told in explain(network, crop, target=1):
+        assert "lowers the logit by -0.10" in " ".join(told.reasons)
+        assert told.stamp == "not faithful"
