@@ -66,21 +66,6 @@ class _FastMesh:
         self.eigenValues.sort()
 
 
-def _maximal_correlation(self: Any) -> Any:
-    """Replace pyradiomics' MCC: the same second eigenvalue, of the symmetric matrix that is similar to its own.
-
-    Q = Dx⁻¹ P Dy⁻¹ Pᵀ is similar to A Aᵀ with A = Dx^(-1/2) P Dy^(-1/2), whose eigenvalues are real.
-    """
-    if self.P_glcm.shape[1] < 2:
-        return 1  # a flat region, as pyradiomics has it
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rows, columns = (1.0 / np.sqrt(self.coefficients[name]) for name in ("px", "py"))
-    scaled = self.P_glcm * np.where(np.isfinite(rows), rows, 0.0) * np.where(np.isfinite(columns), columns, 0.0)
-    a = np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
-    second = np.linalg.eigvalsh(a @ a.transpose(0, 1, 3, 2))[:, :, -2]
-    return np.nanmean(np.sqrt(np.maximum(second, 0.0)), 1)
-
-
 @cache
 def _class_of(family: str) -> Any:
     from radiomics import getFeatureClasses
@@ -95,8 +80,6 @@ def _class_of(family: str) -> Any:
         members["_calculateMatrix"] = FunctionType(
             method.__code__, {**method.__globals__, "cMatrices": Counting}, argdefs=method.__defaults__
         )
-    if family == "glcm":
-        members["getMCCFeatureValue"] = _maximal_correlation
     return type(base.__name__, (_FastMesh if family == "shape" else _GivenLevels, base), members)
 
 
