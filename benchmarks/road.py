@@ -3,7 +3,8 @@
     python benchmarks/road.py [SERIES --seed I,J,K]
 
 Prints the time of `spinekit run` over (papermill on as many empty notebooks + the same computation without notebooks),
-each measured in this call, and the peak memory of reading a series and computing its maps over the series in float32.
+networks and all, each measured in this call, and the peak memory of reading a series and computing its maps over the
+series in float32.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ def empty_notebooks(folder: Path, count: int) -> float:
 
 def whole_run(folder: Path, source: str, seed: str) -> tuple[float, float, int]:
     """Return the seconds of the run, of the same computation without notebooks, and the number of notebooks."""
+    from spinekit import workflow
     from spinekit.reporting.case_compute import compute_case
     from spinekit.reporting.case_run import CaseRequest
 
@@ -64,6 +66,9 @@ def whole_run(folder: Path, source: str, seed: str) -> tuple[float, float, int]:
     ran = time.perf_counter() - started
     started = time.perf_counter()
     compute_case(CaseRequest(source=source, case_dir=folder / "plain", seeds=seeds, check_setup=False))
+    workflow.segment_case(folder / "plain")  # what the notebooks compute besides
+    workflow.diagnose_case(folder / "plain")
+    workflow.check_stability(folder / "plain")
     return ran, time.perf_counter() - started, len(list((folder / "run" / "notebooks").glob("*.ipynb")))
 
 
