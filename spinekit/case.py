@@ -28,8 +28,21 @@ __all__ = [
     "Seed",
     "Segmentation",
     "Volume",
+    "require_baseline",
     "resample_to",
 ]
+
+
+def require_baseline(n_baseline: int, n_phases: int) -> None:
+    """Refuse a number of baseline phases that leaves no baseline or no enhancement."""
+    if not 1 <= n_baseline < n_phases:
+        raise InputRefusedError(
+            "value-out-of-range",
+            found=f"n_baseline is {n_baseline} for a series of {n_phases} phases.",
+            expected=f"A number from 1 to {n_phases - 1}.",
+            cause="n_baseline counts the phases before the contrast agent arrives.",
+            cure="Look at the montage of phases and count those that are not enhanced.",
+        )
 
 
 def _locked(array: Any, *, dtype: Any, ndim: int, what: str) -> NDArray[Any]:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from spinekit.case import DynamicSeries, Roi
+from spinekit.case import DynamicSeries, Roi, require_baseline
 from spinekit.errors import InputRefusedError
 from spinekit.geometry import require_same_grid
-from spinekit.kinetics.descriptive import curve_type, relative_enhancement, require_baseline
+from spinekit.kinetics.descriptive import curve_type, relative_enhancement
 from spinekit.quantities import CURVE_TYPES
 
 __all__ = ["RoiCurve", "roi_curve"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spinekit.case import require_baseline
 from spinekit.errors import InputRefusedError, ShapeMismatchError
 
 if TYPE_CHECKING:
@@ -49,18 +50,6 @@ def _checked(curves: ArrayLike, times_s: ArrayLike) -> tuple[NDArray[Any], NDArr
             cure="Move the time axis to the front.",
         )
     return values, times
-
-
-def require_baseline(n_baseline: int, n_phases: int) -> None:
-    """Refuse a number of baseline phases that leaves no baseline or no enhancement."""
-    if not 1 <= n_baseline < n_phases:
-        raise InputRefusedError(
-            "value-out-of-range",
-            found=f"n_baseline is {n_baseline} for a series of {n_phases} phases.",
-            expected=f"A number from 1 to {n_phases - 1}.",
-            cause="n_baseline counts the phases before the contrast agent arrives.",
-            cure="Look at the montage of phases and count those that are not enhanced.",
-        )
 
 
 def baseline_signal(curves: ArrayLike, *, n_baseline: int) -> NDArray[Any]:

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from spinekit.case import DynamicSeries, ParameterMaps, Roi, Volume
+from spinekit.case import DynamicSeries, ParameterMaps, Roi, Volume, require_baseline
 from spinekit.errors import InputRefusedError, coded_warning
 from spinekit.geometry import require_same_grid
-from spinekit.kinetics.descriptive import area_weights, last_early_phase, require_baseline, unknown_convention
+from spinekit.kinetics.descriptive import area_weights, last_early_phase, unknown_convention
 from spinekit.kinetics.quantitative import QUANTITATIVE, Input, quantitative_maps
 from spinekit.quantities import QUANTITIES
 from spinekit.settings import Kinetics

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from spinekit.case import DynamicSeries, ParameterMaps, Roi, Volume
+from spinekit.case import DynamicSeries, ParameterMaps, Roi, Volume, require_baseline
 from spinekit.errors import InputRefusedError, coded_warning
 from spinekit.geometry import require_same_grid
 from spinekit.kinetics.aif import BIEXPONENTIAL, HEMATOCRIT, biexponential_aif, parker_aif
-from spinekit.kinetics.descriptive import require_baseline
 from spinekit.kinetics.fit import fit_tofts
 from spinekit.kinetics.signal import RELAXIVITY_PER_MM_S, concentration_from_signal
 from spinekit.quantities import QUANTITIES

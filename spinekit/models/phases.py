@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spinekit.case import require_baseline
 from spinekit.errors import InputRefusedError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def signal_scale(series: DynamicSeries, n_baseline: int = 1) -> float:
     >>> signal_scale(simulate_case(1, size=(32, 32, 4)).series) > 0
     True
     """
-    _check_baseline(series, n_baseline)
+    require_baseline(n_baseline, series.n_phases)
     before = _baseline(series, n_baseline)
     before = before[np.isfinite(before)]
     body = before[before > 0.1 * np.percentile(before, 99)] if before.size else before
@@ -95,7 +96,7 @@ def bolus_arrival_s(series: DynamicSeries, n_baseline: int = 1) -> float:
     >>> bool(case.series.times_s[case.n_baseline - 1] <= arrival <= case.series.times_s[case.n_baseline])
     True
     """
-    _check_baseline(series, n_baseline)
+    require_baseline(n_baseline, series.n_phases)
     rise = np.nan_to_num(series.signal[n_baseline:] - _baseline(series, n_baseline), nan=0.0, posinf=0.0, neginf=0.0)
     early = rise[:2].mean(axis=0).ravel()
     most = np.argsort(early, kind="stable")[-max(early.size // 100, 1) :]
@@ -140,7 +141,7 @@ def phases_after_arrival(
     >>> phases.shape, bool(present[0])
     ((10, 4, 32, 32), True)
     """
-    _check_baseline(series, n_baseline)
+    require_baseline(n_baseline, series.n_phases)
     phases = np.zeros((len(PHASE_TIMES_S), *series.geometry.shape_zyx), dtype=np.float32)
     present = np.zeros(len(PHASE_TIMES_S), dtype=bool)
     phases[0], present[0] = _baseline(series, n_baseline), True
@@ -161,14 +162,3 @@ def phases_after_arrival(
 
 def _baseline(series: DynamicSeries, n_baseline: int) -> NDArray[np.float32]:
     return series.signal[:n_baseline].mean(axis=0, dtype=np.float32)
-
-
-def _check_baseline(series: DynamicSeries, n_baseline: int) -> None:
-    if not 1 <= n_baseline < series.n_phases:
-        raise InputRefusedError(
-            "value-out-of-range",
-            found=f"n_baseline={n_baseline} was given for a series of {series.n_phases} phases.",
-            expected=f"A number from 1 to {series.n_phases - 1}.",
-            cause="It counts the leading phases before the contrast agent arrives.",
-            cure="Count the phases before the first one that enhances.",
-        )

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from spinekit.case import DynamicSeries, Roi, Seed, Volume
+from spinekit.case import DynamicSeries, Roi, Seed, Volume, require_baseline
 from spinekit.errors import InputRefusedError, coded_warning
 from spinekit.geometry import Geometry, resample_array
 from spinekit.segmentation.cleanup import box_around, interpolate_slices, without_holes
@@ -107,7 +107,7 @@ def grow_along_outline(
     ------
     InputRefusedError
         ``outline-outside`` if the outline does not meet the series, ``roi-empty``, ``choice-unknown``
-        (expand), and what `grow_region` refuses.
+        (expand), ``value-out-of-range`` (n_baseline), and what `grow_region` refuses.
 
     References
     ----------
@@ -115,6 +115,8 @@ def grow_along_outline(
        (Achanta 2012, as in scikit-image) and the reading of "five times" are our choices.
     """
     _check(outline, expand)
+    if series.n_phases > 1:
+        require_baseline(n_baseline, series.n_phases)
     geometry = series.geometry
     carried = _carried(outline, geometry)
     expanded = _expanded(carried, expand)

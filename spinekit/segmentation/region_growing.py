@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spinekit.case import DynamicSeries, Roi, Seed, Volume
+from spinekit.case import DynamicSeries, Roi, Seed, Volume, require_baseline
 from spinekit.errors import InputRefusedError
 from spinekit.geometry import Geometry
 from spinekit.segmentation.by_curve import by_curve
@@ -220,14 +220,8 @@ def _check(
                 cause="A slider may stand at its end.",
                 cure=f"Raise {label}.",
             )
-    if n_phases > 1 and not 1 <= n_baseline < n_phases:
-        raise InputRefusedError(
-            "value-out-of-range",
-            found=f"n_baseline is {n_baseline} for {n_phases} phases.",
-            expected=f"A number from 1 to {n_phases - 1}.",
-            cause="n_baseline counts the phases before the contrast agent.",
-            cure="Count those phases in the montage.",
-        )
+    if n_phases > 1:
+        require_baseline(n_baseline, n_phases)
     if geometry.size[2] < 3:
         raise InputRefusedError(
             "slab-too-thin",

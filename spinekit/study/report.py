@@ -91,7 +91,8 @@ def write_study(
         figures["permutation"] = _permutation_figure(folder, found, permuted, simulated=simulated)
     sections = _sections(folder, found, options, tables, sentences, figures, formula.in_words(), methods)
     readme, report = write_pages(folder, TITLE, sections, simulated=simulated, limits=LIMITS)
-    return StudyRun(tables, sentences, found["results"], found["left_out"], report, readme)
+    internal = tuple(case for case, inside in zip(found["cases"], found["setup"]["internal"], strict=True) if inside)
+    return StudyRun(tables, sentences, found["results"], internal, found["left_out"], report, readme)
 
 
 def _audit(found: dict[str, Any]) -> Any:

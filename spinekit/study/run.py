@@ -65,6 +65,8 @@ class StudyRun:
     sentences : tuple of str
         The answers in words.
     results : mapping of str to ArmResult
+    internal : tuple of StudyCase
+        The cases that the nested predictions of every arm are for, in their order.
     left_out : tuple of str
         Arms and cases that are not in the result, and why.
     report, readme : Path
@@ -73,6 +75,7 @@ class StudyRun:
     tables: dict[str, pd.DataFrame]
     sentences: tuple[str, ...]
     results: dict[str, ArmResult]
+    internal: tuple[StudyCase, ...]
     left_out: tuple[str, ...]
     report: Path
     readme: Path

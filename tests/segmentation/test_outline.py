@@ -116,3 +116,11 @@ def test_readers_differ_from_the_truth_as_readers_do(case):
     assert np.array_equal(first.mask, again.mask)
     assert 0.7 < agreement.dice(first.mask, case.t2_outline.mask) < 0.97
     assert not np.array_equal(first.mask, second.mask)
+
+
+@pytest.mark.parametrize("n_baseline", [-1, 0, 10, 99])
+def test_a_baseline_that_leaves_no_enhancement_is_refused(case, n_baseline):
+    with pytest.raises(InputRefusedError) as refused:
+        grow_from_outline(case.series, case.t2_outline, n_baseline=n_baseline)
+
+    assert refused.value.code == "value-out-of-range"

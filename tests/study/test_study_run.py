@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 
 import numpy as np
@@ -48,6 +49,20 @@ def test_every_arm_that_can_be_run_is_tested_inside_and_outside(study):
     for column in ("AUC", "AUC low", "AUC high", "accuracy", "sensitivity", "specificity", "Brier", "ECE"):
         assert diagnosis[column].between(0, 1).all(), column
     assert (diagnosis["AUC low"] <= diagnosis["AUC high"]).all()
+
+
+def test_a_case_that_is_refused_is_named_and_the_predictions_keep_their_cases(study, folder, table):
+    rows = pd.read_csv(table, dtype=str, keep_default_na=False)
+    rows.loc[1, "n_baseline"] = "99"
+    rows.to_csv(folder / "poisoned.csv", index=False)
+    shutil.copytree(folder / "out", folder / "without")  # what was measured stands
+
+    found = run_study(folder / "poisoned.csv", folder / "without", OPTIONS, arms=SOME[:1])
+
+    assert any(rows.loc[1, "case"] in reason for reason in found.left_out)
+    assert [case.name for case in found.internal] == [c.name for n, c in enumerate(study.internal) if n != 1]
+    for arm in found.results.values():
+        assert len(arm.internal) == len(found.internal) == len(study.internal) - 1
 
 
 def test_network_arms_are_named_as_left_out_with_the_reason(study):

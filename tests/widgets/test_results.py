@@ -199,18 +199,20 @@ def test_a_case_that_cannot_be_shown_is_told_in_words(scores, tmp_path):
 def test_the_roc_of_a_study_is_that_of_its_internal_cases_and_a_click_shows_the_patient():
     from spinekit.study.table import StudyCase
 
-    cases = [StudyCase(f"c{n}", f"p{n}", "AB"[n == 2], n % 2, f"simulated:{n}@48x48x8", 0) for n in range(5)]
+    cases = tuple(StudyCase(f"c{n}", f"p{n}", "A", n % 2, f"simulated:{n}@48x48x8", 0) for n in (0, 1, 3, 4))
     scores = np.array([0.2, 0.7, 0.4, 0.6])
-    study = SimpleNamespace(results={"radiomics · logistic regression": SimpleNamespace(internal=scores)})
+    study = SimpleNamespace(
+        results={"radiomics · logistic regression": SimpleNamespace(internal=scores)}, internal=cases
+    )
 
-    shown = results.study_roc(study, cases)
+    shown = results.study_roc(study)
     shown.show_case("c3")
 
     assert shown.plot.data["cases"] == ["c0", "c1", "c3", "c4"]
     assert shown.plot.data["classes"] == ["primary", "metastasis"]
     assert "image/png" in shown.picture.outputs[0]["data"]
     with pytest.raises(InputRefusedError, match="combined"):
-        results.study_roc(study, cases, arm="combined")
+        results.study_roc(study, arm="combined")
 
 
 def test_names_that_do_not_fit_the_cases_are_refused(scores):

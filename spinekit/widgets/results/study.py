@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,20 +15,14 @@ if TYPE_CHECKING:
 __all__ = ["study_roc"]
 
 
-def study_roc(
-    study: StudyRun, cases: Sequence[StudyCase], *, arm: str = "", external: str = "", twin: bool = False
-) -> Any:
+def study_roc(study: StudyRun, *, arm: str = "", twin: bool = False) -> Any:
     """Show the ROC of an arm on the internal cases, each predicted by a model that had not seen its patient.
 
     Parameters
     ----------
     study : StudyRun
-    cases : sequence of StudyCase
-        The table it was run on.
     arm : str
         Name of an arm in ``study.results``; the study's reference arm if not given.
-    external : str
-        Centre that was kept aside; found by the number of predictions if not given.
     twin : bool
         Give the static figure in an unattended run; the report has the study's own ROC.
 
@@ -40,7 +33,7 @@ def study_roc(
     Raises
     ------
     InputRefusedError
-        ``choice-unknown`` for an arm that was not run; ``shape-mismatch`` if cases and predictions do not fit.
+        ``choice-unknown`` for an arm that was not run.
     """
     from spinekit.study.arms import REFERENCE
     from spinekit.study.table import CLASSES
@@ -54,22 +47,11 @@ def study_roc(
             cause="Its numbers were not in the table, or the networks were not asked.",
             cure="Name an arm that was run.",
         )
-    scores = study.results[arm].internal
-    inside = _internal(cases, len(scores), external)
-    by_name = {case.name: case for case in inside}
+    by_name = {case.name: case for case in study.internal}
     return roc_explorer(
-        list(by_name), [case.label for case in inside], scores, classes=CLASSES, show=partial(_picture, by_name),
-        simulated=all(case.simulated for case in inside), twin=twin,
+        list(by_name), [case.label for case in study.internal], study.results[arm].internal, classes=CLASSES,
+        show=partial(_picture, by_name), simulated=all(case.simulated for case in study.internal), twin=twin,
     )  # fmt: skip
-
-
-def _internal(cases: Sequence[StudyCase], n: int, external: str) -> list[StudyCase]:
-    """Return the cases that nested predictions are for: all, or all but those of the centre kept aside."""
-    if len(cases) == n and not external:
-        return list(cases)
-    centres = [external] if external else sorted({case.centre for case in cases}, reverse=True)
-    left = ([case for case in cases if case.centre != centre] for centre in centres)
-    return next((kept for kept in left if len(kept) == n), list(cases))
 
 
 def _picture(cases: dict[str, StudyCase], name: str) -> Any:
