@@ -19,6 +19,7 @@ from spinekit.io.dicom_grid import grid_of, group_by_position, require_phases_on
 from spinekit.io.dicom_headers import Headers, Slice, read_headers
 from spinekit.io.dicom_mosaic import cut, require_empty_remainder
 from spinekit.io.dicom_order import Ordered, order_phases
+from spinekit.io.dicom_pixels import stored_frames
 from spinekit.io.notes import thin_slab
 from spinekit.io.sources import FileSource
 
@@ -139,16 +140,18 @@ def _general_warnings(headers: Headers, slices: Sequence[Slice], n_slices: int, 
 
 
 def _fill(signal: np.ndarray, table: Sequence[Sequence[Slice]]) -> None:
-    """Decode every image into its place, each with its own slope, file by file."""
-    places = defaultdict(list)
+    """Decode every image into its place, each with its own slope, file by file and frame by frame."""
+    places: dict[str, dict[int, list[tuple[Slice, int, int]]]] = defaultdict(lambda: defaultdict(list))
     for z, row in enumerate(table):
         for t, s in enumerate(row):
-            places[s.source.label].append((s, t, z))
-    for wanted in places.values():
-        dataset = open_dataset(wanted[0][0])
-        mosaic = _stored(dataset, wanted[0][0]) if wanted[0][0].tile is not None else None
-        for s, t, z in wanted:
-            signal[t, z] = _scaled(dataset, s, _stored(dataset, s) if mosaic is None else mosaic)
+            places[s.source.label][s.frame or 0].append((s, t, z))
+    with python_warnings.catch_warnings():
+        python_warnings.simplefilter("ignore")  # odd values were judged when the header was read
+        for of_file in places.values():
+            for frame, stored in stored_frames(next(iter(of_file.values()))[0][0], of_file):
+                picture = _picture(stored, of_file[frame][0][0])
+                for s, t, z in of_file[frame]:
+                    signal[t, z] = _scaled(picture, s)
 
 
 def open_dataset(s: Slice) -> Any:
@@ -164,65 +167,29 @@ def open_dataset(s: Slice) -> Any:
     return dataset
 
 
-def _stored(dataset: Any, s: Slice) -> np.ndarray:
-    """Return the stored values of an image; of a slice in a mosaic, the whole mosaic."""
-    from pydicom.pixels.utils import pixel_array
-
-    try:
-        with python_warnings.catch_warnings():
-            python_warnings.simplefilter("ignore")
-            values = pixel_array(dataset, index=s.frame if s.frame is not None else 0, raw=True)
-    except (RuntimeError, NotImplementedError, ImportError) as reason:
-        raise _undecoded(dataset, s, reason) from reason
-    except (ValueError, AttributeError, EOFError) as reason:
-        raise _damaged_pixels(s, reason) from reason
+def _picture(stored: np.ndarray, s: Slice) -> np.ndarray:
+    """Return the stored values of an image (Y, X); of a slice in a mosaic, the whole mosaic."""
     if s.tile is None:
-        return np.asarray(values).reshape(s.shape)
-    mosaic = np.asarray(values).reshape(int(dataset.Rows), int(dataset.Columns))
-    require_empty_remainder(mosaic, s.tile, s.source.label)
-    return mosaic
+        return np.asarray(stored).reshape(s.shape)
+    require_empty_remainder(stored, s.tile, s.source.label)
+    return stored
 
 
-def _undecoded(dataset: Any, s: Slice, reason: Exception) -> InputRefusedError:
-    """Return whether a codec is missing or the compressed pixels are damaged."""
-    from pydicom.pixels.decoders.base import get_decoder
-
-    syntax = dataset.file_meta.TransferSyntaxUID
-    try:
-        if get_decoder(syntax).is_available:
-            return _damaged_pixels(s, reason)
-    except NotImplementedError:  # pydicom knows no decoder for it at all
-        pass
-    return InputRefusedError(
-        "codec-missing",
-        found=f"{s.source.label} is compressed as {getattr(syntax, 'name', 'unknown')} and could not be decoded.",
-        expected="A codec: pylibjpeg with pylibjpeg-libjpeg, pylibjpeg-openjpeg and pylibjpeg-rle.",
-        cause="The package is not installed.",
-        cure="Run 'spinekit doctor'; or export the series uncompressed.",
-    )
-
-
-def _damaged_pixels(s: Slice, reason: Exception) -> InputRefusedError:
-    lines = str(reason).splitlines() or ["they end too early"]
-    return InputRefusedError(
-        "file-truncated",
-        found=f"The pixels of {s.source.label} cannot be decoded: {lines[0].rstrip('.')}.",
-        expected="Complete pixels.",
-        cause="The transfer was interrupted.",
-        cure="Send the series again from the archive.",
-    )
-
-
-def _scaled(dataset: Any, s: Slice, stored: np.ndarray) -> np.ndarray:
+def _scaled(picture: np.ndarray, s: Slice) -> np.ndarray:
     """Return one image in the scanner's units; the slope is applied in double and rounded once to float32."""
-    values = (stored if s.tile is None else cut(stored, s.tile)).astype(np.float64)
-    if s.inverted:
-        signed = int(dataset.get("PixelRepresentation", 0))
-        values = (-1.0 if signed else 2.0 ** int(dataset.BitsStored) - 1.0) - values
-    return (values * s.slope + s.intercept).astype(np.float32)
+    values = (picture if s.tile is None else cut(picture, s.tile)).astype(np.float64)
+    if s.inverted and s.pixels is not None and s.pixels.options is not None:
+        told = s.pixels.options
+        values = (-1.0 if told["pixel_representation"] else 2.0 ** int(told["bits_stored"]) - 1.0) - values
+    values *= s.slope
+    values += s.intercept
+    return values.astype(np.float32)
 
 
 def _same_pixels(one: Slice, other: Slice) -> bool:
-    datasets = open_dataset(one), open_dataset(other)
-    a, b = (_scaled(d, s, _stored(d, s)) for d, s in zip(datasets, (one, other), strict=True))
+    with python_warnings.catch_warnings():
+        python_warnings.simplefilter("ignore")
+        (a, b) = (
+            _scaled(_picture(stored, s), s) for s in (one, other) for _, stored in stored_frames(s, [s.frame or 0])
+        )
     return a.shape == b.shape and bool((a == b).all())

@@ -12,8 +12,9 @@ import numpy as np
 
 from spinekit.errors import InputRefusedError, SpinekitError
 from spinekit.io.dicom_clock import seconds_of_datetime
+from spinekit.io.dicom_locate import StoredPixels
 from spinekit.io.dicom_mosaic import Tile, is_mosaic, require_no_mosaic, tiles_of
-from spinekit.io.dicom_parse import bytes_of, check_pixels_fit, parse, refused_kind
+from spinekit.io.dicom_parse import check_pixels_fit, opened, parse_header, refused_kind, sha256_of
 from spinekit.io.dicom_tags import (
     as_dict,
     clocks_of,
@@ -26,7 +27,7 @@ from spinekit.io.dicom_tags import (
     protocol_of,
     scale_of,
 )
-from spinekit.io.sources import FileSource, sha256
+from spinekit.io.sources import FileSource
 
 __all__ = ["Headers", "Slice", "read_headers"]
 
@@ -59,6 +60,7 @@ class Slice:
     protocol: tuple[float | None, ...] = ()  # TR, TE, flip angle: tells a series of phases from one of flip angles
     private_scale: float | None = None
     tile: Tile | None = None  # of a mosaic; `shape` and `position` are then the tile's
+    pixels: StoredPixels | None = field(default=None, repr=False)  # of the whole file
 
 
 @dataclass(frozen=True)
@@ -87,21 +89,21 @@ def read_headers(sources: Sequence[FileSource]) -> Headers:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # odd values are judged by us
         for source in sources:
-            data = bytes_of(source)
-            dataset = parse(data, source.label)
-            try:
-                kind = "no DICOM image" if dataset is None else refused_kind(dataset)
-                if kind:
-                    aside[kind] += 1
-                    continue
-                check_pixels_fit(dataset, source.label)
-                protocol = protocol_of(dataset)
-                measured = list(_slices_of(dataset, source, protocol, aside))
-            except SpinekitError:
-                raise
-            except Exception as reason:  # pydicom converts an element when it is asked for, and raises many things
-                raise _damaged_header(source.label) from reason
-            hashes[source.label] = sha256(data)
+            with opened(source) as stream:
+                dataset, pixels = parse_header(stream, source.label)
+                try:
+                    kind = "no DICOM image" if dataset is None else refused_kind(dataset)
+                    if kind:
+                        aside[kind] += 1
+                        continue
+                    check_pixels_fit(dataset, pixels.length if pixels else 0, source.label)
+                    protocol = protocol_of(dataset)
+                    measured = list(_slices_of(dataset, source, pixels, protocol, aside))
+                except SpinekitError:
+                    raise
+                except Exception as reason:  # pydicom converts an element when it is asked for, and raises many things
+                    raise _damaged_header(source.label) from reason
+                hashes[source.label] = sha256_of(stream, source.label)
             slices += measured
             if measured:
                 protocols.setdefault(measured[0].series_uid, protocol)
@@ -129,7 +131,9 @@ def _damaged_header(label: str) -> InputRefusedError:
     )
 
 
-def _slices_of(dataset: Any, source: FileSource, protocol: Mapping[str, Any], aside: Counter[str]) -> Iterator[Slice]:
+def _slices_of(
+    dataset: Any, source: FileSource, pixels: StoredPixels | None, protocol: Mapping[str, Any], aside: Counter[str]
+) -> Iterator[Slice]:
     """Yield the slices of a file; what is no measurement is counted, and need not have a place."""
     kind = kind_of(dataset.get("ImageType", None))
     if kind:
@@ -137,6 +141,7 @@ def _slices_of(dataset: Any, source: FileSource, protocol: Mapping[str, Any], as
         return
     shared: dict[str, Any] = {
         "source": source,
+        "pixels": pixels,
         "series_uid": str(dataset.get("SeriesInstanceUID", "")),
         "series_number": str(dataset.get("SeriesNumber", "") or ""),
         "description": str(dataset.get("SeriesDescription", "") or ""),

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
 import zlib
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
 
 from spinekit.errors import InputRefusedError
+from spinekit.io.dicom_locate import DEFLATED, StoredPixels, locate_pixels, options_of
 from spinekit.io.dicom_tags import number_of
 from spinekit.io.sources import FileSource
 
-__all__ = ["bytes_of", "check_pixels_fit", "parse", "refused_kind"]
+__all__ = [
+    "bytes_of",
+    "check_pixels_fit",
+    "opened",
+    "parse",
+    "parse_header",
+    "refused_kind",
+    "sha256_of",
+]
 
 SHORTEST = 132  # preamble and "DICM"
 SIZES = {"Rows": 0.0, "Columns": 0.0, "NumberOfFrames": 1.0, "BitsAllocated": 16.0}
@@ -25,6 +37,45 @@ IMAGE_CLASSES = {  # storage classes whose frames are slices of one volume
 }
 
 
+@contextmanager
+def opened(source: FileSource) -> Iterator[BinaryIO]:
+    """Open a file for reading; of a member of an archive, its bytes.
+
+    Raises
+    ------
+    InputRefusedError
+        As `bytes_of`.
+    """
+    if source.member:
+        yield io.BytesIO(bytes_of(source))
+        return
+    try:
+        stream = open(source.path, "rb")  # noqa: SIM115 - what fails while it is open is not ours to judge
+    except OSError as reason:
+        raise _unreadable(source.label, reason) from reason
+    with stream:
+        yield stream
+
+
+def sha256_of(stream: BinaryIO, label: str) -> str:
+    """Return the SHA-256 of a whole stream as hex; nothing of it is held."""
+    try:
+        stream.seek(0)
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as reason:
+        raise _unreadable(label, reason) from reason
+
+
+def _unreadable(label: str, reason: OSError) -> InputRefusedError:
+    return InputRefusedError(
+        "file-unreadable",
+        found=f"{label} could not be read: {reason.strerror or reason}.",
+        expected="A file that can be read.",
+        cause="Rights are missing, or the drive has a fault.",
+        cure="Copy the series to another place and read it from there.",
+    )
+
+
 def bytes_of(source: FileSource) -> bytes:
     """Return the bytes of a file.
 
@@ -36,44 +87,86 @@ def bytes_of(source: FileSource) -> bytes:
     try:
         return source.read()
     except OSError as reason:
-        raise InputRefusedError(
-            "file-unreadable",
-            found=f"{source.label} could not be read: {reason.strerror or reason}.",
-            expected="A file that can be read.",
-            cause="Rights are missing, or the drive has a fault.",
-            cure="Copy the series to another place and read it from there.",
-        ) from reason
+        raise _unreadable(source.label, reason) from reason
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as reason:  # RuntimeError: a password is asked for
         raise _truncated(source.label, "cannot be unpacked from the archive") from reason
 
 
 def parse(data: bytes, label: str) -> Any:
-    """Return the dataset of a file, or None for what is no DICOM at all.
+    """Return the dataset of a file with its pixels, or None for what is no DICOM at all.
 
     Raises
     ------
     InputRefusedError
         ``file-truncated`` for a DICOM image whose header or pixels end too early.
     """
+    dataset = _parsed(io.BytesIO(data), label, pixels_too=True)
+    if dataset is not None:
+        _require_whole(dataset, label, has_pixels="PixelData" in dataset)
+    return dataset
+
+
+def parse_header(stream: BinaryIO, label: str) -> tuple[Any, StoredPixels | None]:
+    """Return the dataset of a file up to its pixels, and where those lie; None twice for what is no DICOM at all.
+
+    Raises
+    ------
+    InputRefusedError
+        As `parse`; ``file-unreadable``.
+    """
+    try:
+        dataset = _parsed(stream, label, pixels_too=False)
+        if dataset is None:
+            return None, None
+        if str(getattr(dataset.file_meta, "TransferSyntaxUID", "")) == DEFLATED:
+            stream.seek(0)  # it was unpacked to the end
+            return _deflated(stream, label)
+        pixels = locate_pixels(stream, dataset)
+    except OSError as reason:
+        raise _unreadable(label, reason) from reason
+    _require_whole(dataset, label, has_pixels=pixels is not None)
+    return dataset, pixels
+
+
+def _deflated(stream: BinaryIO, label: str) -> tuple[Any, StoredPixels | None]:
+    dataset = parse(stream.read(), label)
+    if dataset is None or "PixelData" not in dataset:
+        return dataset, None
+    return dataset, StoredPixels(DEFLATED, 0, len(dataset.PixelData or b""), False, options_of(dataset, "OW"))
+
+
+def _parsed(stream: BinaryIO, label: str, *, pixels_too: bool) -> Any:
     import pydicom
 
-    if len(data) < SHORTEST:
+    head = stream.read(SHORTEST)
+    if len(head) < SHORTEST:
         return None
-    marked = data[128:132] == b"DICM"
+    marked = head[128:] == b"DICM"
+    stream.seek(0)
     try:
-        dataset = pydicom.dcmread(io.BytesIO(data), force=not marked)
+        dataset = pydicom.dcmread(stream, force=not marked, stop_before_pixels=not pixels_too)
         classes = _classes(dataset)
+    except OSError:
+        raise
     except Exception as reason:  # a damaged header raises many things
         if marked:
             raise _truncated(label, "cannot be read to the end of its header") from reason
         return None
     if not marked and not (classes and "Rows" in dataset and "Columns" in dataset):
         return None
-    if (marked and not classes) or (classes & set(IMAGE_CLASSES) and "PixelData" not in dataset):
+    if marked and not classes:
+        raise _truncated(label, "ends before its pixels begin")
+    return dataset
+
+
+def _require_whole(dataset: Any, label: str, *, has_pixels: bool) -> None:
+    """Refuse an image without pixels; give a dataset that tells no transfer syntax the one that is then meant."""
+    import pydicom
+
+    if _classes(dataset) & set(IMAGE_CLASSES) and not has_pixels:
         raise _truncated(label, "ends before its pixels begin")
     if not hasattr(dataset.file_meta, "TransferSyntaxUID"):
         dataset.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
-    return dataset
 
 
 def _classes(dataset: Any) -> set[str]:
@@ -126,8 +219,8 @@ def _check_storage(dataset: Any, bits: int, label: str) -> None:
         )
 
 
-def check_pixels_fit(dataset: Any, label: str) -> None:
-    """Hold the promised size against the bytes that are there, before anything is allocated.
+def check_pixels_fit(dataset: Any, there: int, label: str) -> None:
+    """Hold the promised size against the bytes of pixels that are there, before anything is allocated.
 
     Raises
     ------
@@ -147,7 +240,6 @@ def check_pixels_fit(dataset: Any, label: str) -> None:
     rows, columns, frames, bits = (int(fact) for fact in facts)
     _check_storage(dataset, bits, label)
     promised = rows * columns * frames * bits // 8
-    there = len(dataset.PixelData or b"")
     syntax = getattr(dataset.file_meta, "TransferSyntaxUID", None)
     if syntax is not None and not getattr(syntax, "is_transfer_syntax", False):
         raise InputRefusedError(

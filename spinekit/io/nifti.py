@@ -15,6 +15,7 @@ import numpy as np
 
 from spinekit.errors import InputRefusedError, coded_warning
 from spinekit.geometry import SAME_GRID_TOLERANCE_VOXEL, Geometry
+from spinekit.io.pieces import PADDING, PIECE, gzip_tells, unpacked_size
 from spinekit.io.sources import shown, without_path
 from spinekit.settings import Reading
 
@@ -22,7 +23,6 @@ __all__ = ["NiftiContent", "nifti_bytes", "read_nifti", "times_beside"]
 
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 TO_MM = {"mm": 1.0, "micron": 1e-3, "meter": 1e3, "unknown": 1.0}
-PADDING = 64  # bytes after the last value that a writer may have filled up with
 LARGEST_SHEAR = np.sin(np.deg2rad(0.5))  # as for DICOM, INPUTS.md 13
 
 
@@ -68,9 +68,8 @@ def _content(path: Path, image: Any, reading: Reading) -> NiftiContent:
     _check_size(path, shape, kind.itemsize, int(image.dataobj.offset))
     scale, seconds = _units(header)
     geometry = _geometry(path, image, scale, reading)
-    values = _values(path, image)
+    values, bad = _values(path, image)
     told = []
-    bad = sum(int(part.size - np.count_nonzero(np.isfinite(part))) for part in values)  # part by part: held once
     if bad:
         told.append(coded_warning("not-finite", f"{bad} values are NaN or infinite; they were kept."))
     step = float(header["pixdim"][4]) * seconds if len(shape) == 4 else None
@@ -206,42 +205,62 @@ def _bad_affine(path: Path, what: str) -> InputRefusedError:
     )
 
 
-def _values(path: Path, image: Any) -> np.ndarray:
-    """Return float32 values, time first; the slope is applied in double, phase by phase."""
+def _values(path: Path, image: Any) -> tuple[np.ndarray, int]:
+    """Return float32 values, time first, and how many are not finite; the slope is applied in double.
+
+    The file is read piece by piece, so that little more than the result is held.
+    """
     slope, inter = float(image.dataobj.slope), float(image.dataobj.inter)  # nibabel empties those of the header
-    n_phases, space = (image.shape[3] if len(image.shape) == 4 else 1), image.shape[:3]
-    out = np.empty((n_phases, *reversed(space)), dtype=np.float32)
-    packed = path.name.lower().endswith(".gz")
+    kind, offset, shape = image.dataobj.dtype, int(image.dataobj.offset), tuple(reversed(image.shape))
+    packed, scaled, bad = path.name.lower().endswith(".gz"), (slope, inter) != (1.0, 0.0), 0
     try:
-        with warnings.catch_warnings():
+        if packed:
+            _require_unpacked(path, offset + int(np.prod(shape, dtype=np.int64)) * kind.itemsize)
+        out = np.empty(shape, dtype=np.float32)
+        slices = out.reshape(-1, *shape[-2:])
+        with gzip.open(path) if packed else open(path, "rb") as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # NaN in, NaN out
-            for t, part in enumerate(_unpacked(path, image, n_phases) if packed else _mapped(image, n_phases)):
-                exact = part if slope == 1 and inter == 0 else np.multiply(part, slope, dtype=np.float64) + inter
-                out[t] = np.transpose(exact, (2, 1, 0))
+            stream.seek(offset)
+            for part in _parts(slices, kind.itemsize):
+                data = stream.read(part.size * kind.itemsize)
+                if len(data) < part.size * kind.itemsize:
+                    raise EOFError("it ends before its last value")
+                stored = np.frombuffer(data, dtype=kind).reshape(part.shape)
+                if scaled:
+                    stored = np.multiply(stored, slope, dtype=np.float64)
+                    stored += inter
+                part[...] = stored
+                bad += int(part.size - np.count_nonzero(np.isfinite(part)))
+            if packed:  # to the check sum at the end
+                _check_rest(path, len(stream.read(PADDING + 1)))
     except (OSError, EOFError, ValueError, zlib.error, gzip.BadGzipFile) as reason:
         raise _damaged(path, str(reason)) from reason
-    return out if len(image.shape) == 4 else out[0]
+    return out, bad
 
 
-def _mapped(image: Any, n_phases: int) -> Iterator[np.ndarray]:
-    """Yield the stored values of each phase, (X, Y, Z), of a file that is not packed."""
-    raw = image.dataobj.get_unscaled()
-    for t in range(n_phases):
-        yield np.asarray(raw[..., t] if len(image.shape) == 4 else raw)
+def _parts(slices: np.ndarray, itemsize: int) -> Iterator[np.ndarray]:
+    """Yield views of some slices at a time, as many as take about `PIECE` bytes in the file."""
+    step = max(1, PIECE // max(1, slices[0].size * itemsize))
+    return (slices[at : at + step] for at in range(0, len(slices), step))
 
 
-def _unpacked(path: Path, image: Any, n_phases: int) -> Iterator[np.ndarray]:
-    """Yield the stored values of each phase, (X, Y, Z), of a packed file, which is read to its check sum at the end."""
-    kind, space = image.dataobj.dtype, image.shape[:3]
-    wanted = int(np.prod(space, dtype=np.int64)) * kind.itemsize
+def _require_unpacked(path: Path, needed: int) -> None:
+    """Refuse a packed file that unpacks to less than its header says, before anything is allocated.
+
+    Its last four bytes tell the size; only where they say otherwise is it unpacked once to count.
+
+    Raises
+    ------
+    EOFError
+        In words.
+    """
+    with open(path, "rb") as plain:
+        if gzip_tells(plain, needed):
+            return
     with gzip.open(path) as stream:
-        stream.seek(int(image.dataobj.offset))
-        for t in range(n_phases):
-            data = stream.read(wanted)
-            if len(data) < wanted:
-                raise EOFError(f"it ends in phase {t + 1} of {n_phases}")
-            yield np.frombuffer(data, dtype=kind).reshape(space, order="F")
-        _check_rest(path, len(stream.read(PADDING + 1)))
+        there = unpacked_size(stream)
+    if there < needed:
+        raise EOFError(f"its header promises {needed} bytes and it unpacks to {there}")
 
 
 def times_beside(path: Path) -> tuple[float, ...] | None:

@@ -35,7 +35,7 @@ class NrrdContent:
         return {key: float(text) for key, text in stated.items() if re.fullmatch(r"[0-9.eE+-]+", text)}
 
 
-def read_nrrd(path: Path, *, accept_missing_space: bool = False) -> NrrdContent:
+def read_nrrd(path: Path, *, accept_missing_space: bool = False, dtype: Any = None) -> NrrdContent:
     """Read an NRRD file.
 
     Parameters
@@ -44,6 +44,8 @@ def read_nrrd(path: Path, *, accept_missing_space: bool = False) -> NrrdContent:
         The file, or its detached header.
     accept_missing_space : bool
         Take the axes of a header that does not say where they point as left, posterior, superior.
+    dtype : dtype, optional
+        Of the values; by default as in the file.
 
     Raises
     ------
@@ -54,7 +56,7 @@ def read_nrrd(path: Path, *, accept_missing_space: bool = False) -> NrrdContent:
     fields, header_bytes = _fields(path)
     try:
         geometry = grid_of(_lower(fields), accept_missing_space=accept_missing_space)
-        values = values_of(path, _lower(fields), header_bytes)
+        values = values_of(path, _lower(fields), header_bytes, dtype=dtype)
     except NrrdError as reason:
         raise REFUSALS.get(reason.code, _damaged)(path, str(reason)) from reason
     except MemoryError as reason:

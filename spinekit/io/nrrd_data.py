@@ -11,10 +11,12 @@ import re
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from spinekit.geometry import Geometry
+from spinekit.io.pieces import PADDING, PIECE, Numbers, Unpacked, gzip_tells, unpacked_size
 
 __all__ = ["NrrdError", "grid_of", "values_of"]
 
@@ -36,7 +38,11 @@ TO_LPS = {
     **dict.fromkeys(("left-anterior-superior", "las"), (1.0, -1.0, 1.0)),
 }
 TO_MM = {"mm": 1.0, "millimeter": 1.0, "um": 1e-3, "µm": 1e-3, "micron": 1e-3, "cm": 10.0, "m": 1e3}
-PADDING = 64  # bytes after the last value that a writer may have filled up with
+TEXT, GZIP = ("text", "txt", "ascii"), ("gzip", "gz")
+UNPACKERS: dict[str, Any] = {
+    **dict.fromkeys(GZIP, lambda: zlib.decompressobj(zlib.MAX_WBITS | 16)),
+    **dict.fromkeys(("bzip2", "bz2"), bz2.BZ2Decompressor),
+}
 VECTORS = {"vector", "point", "covariant-vector"}
 FRAMES = {"list", "time"} | VECTORS
 VECTOR = re.compile(r"\(([^()]*)\)|none", re.IGNORECASE)
@@ -84,7 +90,7 @@ def _frame_axis(fields: Mapping[str, str], dimension: int) -> int | None:
     return axes[0] if axes else 3
 
 
-def values_of(path: Path, fields: Mapping[str, str], header_bytes: int) -> np.ndarray:
+def values_of(path: Path, fields: Mapping[str, str], header_bytes: int, *, dtype: Any = None) -> np.ndarray:
     """Return the values of a file, ``(Z, Y, X)`` or ``(T, Z, Y, X)``.
 
     Parameters
@@ -95,31 +101,65 @@ def values_of(path: Path, fields: Mapping[str, str], header_bytes: int) -> np.nd
         The fields of the header, by names in lower case.
     header_bytes : int
         Where the data of an attached header begin.
+    dtype : dtype, optional
+        Of the result; by default the one of the file.
 
     Raises
     ------
     NrrdError
         For a header that contradicts itself or the data, and for kinds that are no volume and no frames.
+
+    Notes
+    -----
+    The file is read piece by piece, so that little more than the result is held.
     """
     sizes = _shape(fields)
     axis = _frame_axis(fields, len(sizes))
+    stored = _stored_as(fields)
+    promised = int(np.prod([int(n) for n in sizes], dtype=object)) * stored.itemsize
+    try:
+        with _data_of(path, fields, header_bytes, promised) as stream:
+            source = _unpacked(stream, fields, stored, promised)
+            return _filled(source, sizes[::-1], axis, stored, np.dtype(dtype or stored.newbyteorder("=")))
+    except (zlib.error, OSError, ValueError, EOFError) as reason:
+        if isinstance(reason, NrrdError):
+            raise
+        raise NrrdError("its data cannot be unpacked") from reason
+
+
+def _filled(source: Any, shape: tuple[int, ...], axis: int | None, stored: np.dtype, dtype: np.dtype) -> np.ndarray:
+    """Return the values of a source, whose order is `shape`, with the axis of frames moved to the front."""
+    frames = None if axis is None else len(shape) - 1 - axis
+    order = shape if frames is None else (shape[frames], *(n for a, n in enumerate(shape) if a != frames))
+    out = np.empty(order, dtype=dtype)
+    rows = out.reshape(-1, *order[-2:]) if not frames else np.moveaxis(out, 0, frames)
+    step, there = max(1, PIECE // (rows[0].size * stored.itemsize)), 0
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite values are counted and told
+        for at in range(0, len(rows), step):
+            part = rows[at : at + step]
+            data = source.read(part.size * stored.itemsize)
+            there += len(data)
+            if len(data) < part.size * stored.itemsize:
+                raise NrrdError(f"it promises {out.size * stored.itemsize} bytes and holds {there}")
+            part[...] = np.frombuffer(data, dtype=stored).reshape(part.shape)
+    if not isinstance(source, Numbers) and len(source.read(PADDING + 1)) > PADDING:
+        raise NrrdError(f"it promises {out.size * stored.itemsize} bytes and holds more", code="file-corrupt")
+    return out
+
+
+def _stored_as(fields: Mapping[str, str]) -> np.dtype:
     kind = TYPES.get(" ".join(fields.get("type", "").lower().split()))
     if kind is None:
         raise NrrdError(f"values of type '{fields.get('type', 'unknown')[:40]}'", code="format-unsupported")
-    single = kind.endswith("1") or fields.get("encoding", "").lower() in ("text", "txt", "ascii")
+    single = kind.endswith("1") or fields.get("encoding", "").lower() in TEXT
     order = {"little": "<", "big": ">"}.get(fields.get("endian", "little" if single else "absent").lower())
     if order is None:
         raise NrrdError(f"its 'endian' is '{fields.get('endian', 'absent')[:40]}'")
-    dtype, count = np.dtype(order + kind), int(np.prod([int(n) for n in sizes], dtype=object))
-    flat = _decoded(_stored(path, fields, header_bytes, count * dtype.itemsize), fields, dtype, count)
-    values = flat.reshape(sizes[::-1])
-    if axis is not None:
-        values = np.moveaxis(values, len(sizes) - 1 - axis, 0)
-    return np.ascontiguousarray(values, dtype=dtype.newbyteorder("="))
+    return np.dtype(order + kind)
 
 
-def _stored(path: Path, fields: Mapping[str, str], header_bytes: int, promised: int) -> bytes:
-    """Return the bytes of the data as they lie in the file, not more than can be needed."""
+def _data_of(path: Path, fields: Mapping[str, str], header_bytes: int, promised: int) -> BinaryIO:
+    """Return the file of the data, open where they begin; of raw data, held against their size."""
     named = fields.get("data file", fields.get("datafile", ""))
     if named:
         if named != Path(named).name or named.upper().startswith("LIST") or "%" in named:
@@ -131,49 +171,44 @@ def _stored(path: Path, fields: Mapping[str, str], header_bytes: int, promised: 
     if not re.fullmatch(r"-1|\d{1,12}", skip):
         raise NrrdError(f"its 'byte skip' is '{skip[:40]}'")
     try:
-        with open(path, "rb") as stream:
-            end = stream.seek(0, 2)
-            raw = fields.get("encoding", "raw").lower() == "raw"
-            first = end - promised if skip == "-1" else header_bytes + int(skip)
-            if first < header_bytes or (raw and end - first < promised):
-                raise NrrdError(f"it promises {promised} bytes and holds {max(end - header_bytes, 0)}")
-            if raw and end - first - promised > PADDING:
-                raise NrrdError(f"it promises {promised} bytes and holds {end - first}", code="file-corrupt")
-            stream.seek(first)
-            return stream.read(promised if raw else -1)
+        stream = open(path, "rb")  # noqa: SIM115 - handed to the caller, who closes it
     except OSError as reason:
         raise NrrdError("its data file cannot be opened") from reason
+    end = stream.seek(0, 2)
+    raw = fields.get("encoding", "raw").lower() == "raw"
+    first = end - promised if skip == "-1" else header_bytes + int(skip)
+    failure = None
+    if first < header_bytes or (raw and end - first < promised):
+        failure = NrrdError(f"it promises {promised} bytes and holds {max(end - header_bytes, 0)}")
+    elif raw and end - first - promised > PADDING:
+        failure = NrrdError(f"it promises {promised} bytes and holds {end - first}", code="file-corrupt")
+    if failure is not None:
+        stream.close()
+        raise failure
+    stream.seek(first)
+    return stream
 
 
-def _decoded(stored: bytes, fields: Mapping[str, str], dtype: np.dtype, count: int) -> np.ndarray:
-    encoding, promised = fields.get("encoding", "").lower(), count * dtype.itemsize
-    try:
-        if encoding == "raw":
-            data, rest = stored, 0
-        elif encoding in ("gzip", "gz"):
-            unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            data = unpacker.decompress(stored, promised)
-            rest = len(unpacker.decompress(unpacker.unconsumed_tail, PADDING + 1))
-        elif encoding in ("bzip2", "bz2"):
-            opener = bz2.BZ2Decompressor()
-            data = opener.decompress(stored, promised)
-            rest = 0 if opener.eof else len(opener.decompress(b"", PADDING + 1))
-        elif encoding in ("text", "txt", "ascii"):
-            words = stored.split(None, count)[:count]
-            if len(words) < count:
-                raise NrrdError(f"it promises {count} numbers and holds {len(words)}")
-            return np.array([float(w) for w in words]).astype(dtype)
-        else:
-            raise NrrdError(f"the encoding '{encoding[:40]}'", code="format-unsupported")
-    except (zlib.error, OSError, ValueError, EOFError) as reason:
-        if isinstance(reason, NrrdError):
-            raise
-        raise NrrdError("its data cannot be unpacked") from reason
-    if len(data) < promised:
-        raise NrrdError(f"it promises {promised} bytes and holds {len(data)}")
-    if rest > PADDING:
-        raise NrrdError(f"it promises {promised} bytes and holds more", code="file-corrupt")
-    return np.frombuffer(data, dtype=dtype, count=count)
+def _unpacked(stream: BinaryIO, fields: Mapping[str, str], stored: np.dtype, promised: int) -> Any:
+    """Return what gives the values as plain bytes, after holding their number against what is there."""
+    encoding, first = fields.get("encoding", "").lower(), stream.tell()
+    if encoding == "raw":
+        return stream
+    if encoding in TEXT:
+        count, there = promised // stored.itemsize, stream.seek(0, 2) - first + 1
+        if 2 * count > there:  # a digit and a space for every number
+            raise NrrdError(f"it promises {count} numbers and holds at most {there // 2}")
+        stream.seek(first)
+        return Numbers(stream, stored)
+    if encoding not in UNPACKERS:
+        raise NrrdError(f"the encoding '{encoding[:40]}'", code="format-unsupported")
+    if encoding not in GZIP or not gzip_tells(stream, promised):
+        stream.seek(first)
+        there = unpacked_size(Unpacked(stream, UNPACKERS[encoding]()))
+        if there < promised:
+            raise NrrdError(f"it promises {promised} bytes and holds {there}")
+    stream.seek(first)
+    return Unpacked(stream, UNPACKERS[encoding]())
 
 
 def grid_of(fields: Mapping[str, str], *, accept_missing_space: bool = False) -> Geometry:

@@ -258,7 +258,7 @@ def _from_nifti_list(paths: list[Path], times_s: Sequence[float] | None, reading
 def _from_nrrd(path: Path, times_s: Sequence[float] | None, reading: Reading, name: str) -> DynamicSeries:
     from spinekit.io.nrrd import read_nrrd
 
-    content = read_nrrd(path, accept_missing_space=reading.accept_missing_form)
+    content = read_nrrd(path, accept_missing_space=reading.accept_missing_form, dtype=np.float32)
     if content.values.ndim == 3:
         _require_phases(1)
     times = times_s if times_s is not None else content.times_s

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import zipfile
@@ -46,11 +45,6 @@ def without_path(text: str, path: str | os.PathLike[str]) -> str:
     for said in (os.path.abspath(path), os.fspath(path), Path(path).name):
         line = line.replace(said, f"'{shown(path).partition(chr(39))[2]}" if "'" in shown(path) else "it")
     return line.replace("''", "'")
-
-
-def sha256(data: bytes) -> str:
-    """Return the SHA-256 of bytes as hex."""
-    return hashlib.sha256(data).hexdigest()
 
 
 def list_sources(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[FileSource]:

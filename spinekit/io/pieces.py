@@ -1,0 +1,75 @@
+"""Data of image files piece by piece, packed or written as text, so that little more than the result is held."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, BinaryIO
+
+import numpy as np
+
+__all__ = ["PADDING", "PIECE", "Numbers", "Unpacked", "gzip_tells", "unpacked_size"]
+
+PIECE = 1 << 18  # bytes that are read at a time; in double they take four times as much
+PADDING = 64  # bytes after the last value that a writer may have filled up with
+
+
+def gzip_tells(stream: BinaryIO, size: int) -> bool:
+    """Whether the last four bytes of a gzip file tell that it unpacks to `size` bytes, or to some padding more."""
+    if stream.seek(0, os.SEEK_END) < 4:
+        return False
+    stream.seek(-4, os.SEEK_END)
+    return 0 <= (int.from_bytes(stream.read(4), "little") - size) % (1 << 32) <= PADDING
+
+
+def unpacked_size(stream: Any) -> int:
+    """Return how many bytes are left in a stream, by reading and forgetting them."""
+    return sum(len(piece) for piece in iter(lambda: stream.read(PIECE), b""))
+
+
+class Unpacked:
+    """The bytes of a packed stream, as many at a time as are asked for."""
+
+    def __init__(self, stream: BinaryIO, unpacker: Any) -> None:
+        self.stream, self.unpacker = stream, unpacker
+
+    def read(self, wanted: int) -> bytes:
+        """Return the next bytes; fewer only at the end."""
+        pieces, missing = [], wanted
+        while missing and not self.unpacker.eof:
+            held = getattr(self.unpacker, "unconsumed_tail", b"")
+            if not held and getattr(self.unpacker, "needs_input", True):
+                held = self.stream.read(PIECE)
+                if not held:
+                    break
+            piece = self.unpacker.decompress(held, missing)
+            pieces.append(piece)
+            missing -= len(piece)
+        return b"".join(pieces)
+
+
+class Numbers:
+    """Numbers written as text, as the bytes of a type."""
+
+    def __init__(self, stream: BinaryIO, stored: np.dtype) -> None:
+        self.stream, self.stored = stream, stored
+        self.words: list[bytes] = []
+        self.rest = b""
+
+    def read(self, wanted: int) -> bytes:
+        """Return the next numbers; fewer bytes only at the end."""
+        pieces, missing = [], wanted // self.stored.itemsize
+        while missing and (words := self._words(missing)):
+            pieces.append(np.array([float(word) for word in words]).astype(self.stored).tobytes())
+            missing -= len(words)
+        return b"".join(pieces)
+
+    def _words(self, most: int) -> list[bytes]:
+        """Return up to so many words; none at the end."""
+        text = b" "
+        while not self.words and text:
+            text = self.stream.read(PIECE // 4)
+            self.words = (self.rest + text).split()
+            cut = bool(self.words) and bool(text) and not text[-1:].isspace()  # the last word may go on
+            self.rest = self.words.pop() if cut else b""
+        taken, self.words = self.words[:most], self.words[most:]
+        return taken
