@@ -23,6 +23,8 @@ MODELS = ("tofts", "extended_tofts")
 KEP_RANGE_PER_MIN = (0.001, 50.0)  # time constants from 1 s to 17 h; what lies outside cannot be told from the edge
 STEPS_PER_E_FOLD = 4.0  # of the kep grid: every valley of the cost is wider than its step
 DELAY_STEP_S = 0.2  # of the delay grid: the bends of Cp at its samples make valleys narrower than the bolus
+AT_BEND_S = (-0.3, -0.1, 0.1)  # of it, more: where foot or top of Cp meets a phase, the valleys are narrowest
+FOOT = 0.05  # of the top of Cp: what lies below it, before the top, is before the bolus
 SPAN = 4e-6  # of the strongest direction's square: what lies in weaker ones the grid leaves out
 THREADS = min(4, os.cpu_count() or 1)
 CHUNK = 65536  # voxels fitted at a time: 25 phases of them are 13 MB
@@ -142,7 +144,8 @@ def fit_tofts(
     if plasma_times.shape != plasma.shape:
         _times(times_s, plasma.shape, "plasma curve")
     _require_model(model, times.size, plasma)
-    grid = _grids(delay_range_s, kep_range_per_min, (times[-1] - times[0]) / 60.0)
+    keps = _kep_grid(delay_range_s, kep_range_per_min, (times[-1] - times[0]) / 60.0)
+    grid = _delay_grid(delay_range_s, times, plasma_times, plasma), keps
     out, code = _fit(values.reshape(times.size, -1), times, plasma_times, plasma, grid, model, non_negative)
     return _result(out, code, values.shape[1:], times.size, model)
 
@@ -195,10 +198,10 @@ def _require_model(model: str, n_phases: int, plasma: NDArray[np.float64]) -> No
         )
 
 
-def _grids(
+def _kep_grid(
     delay_range_s: tuple[float, float], kep_range_per_min: tuple[float, float], minutes: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the grid of delays, min, and of kep, 1/min."""
+) -> NDArray[np.float64]:
+    """Return the grid of kep, 1/min; both ranges are looked at."""
     (early, late), (slow, quick) = delay_range_s, kep_range_per_min
     if not (np.isfinite([early, late, quick]).all() and early <= late and 0.0 < slow < quick):
         raise InputRefusedError(
@@ -208,12 +211,23 @@ def _grids(
             cause="The two numbers may be swapped.",
             cure="Give (smallest, largest).",
         )
-    delays = np.linspace(early, late, 1 + int(np.ceil((late - early) / DELAY_STEP_S - 1e-9))) / 60.0
     alike = 0.5 / minutes  # slower rates than this differ little within the series
     n = 1 + int(np.ceil(np.log((quick + alike) / (slow + alike)) * STEPS_PER_E_FOLD))
     keps = np.geomspace(slow + alike, quick + alike, n) - alike
     keps[[0, -1]] = slow, quick
-    return delays, keps
+    return keps
+
+
+def _delay_grid(delay_range_s: tuple[float, float], times: Any, plasma_times: Any, plasma: Any) -> NDArray[np.float64]:
+    """Return the grid of delays, min: even steps, and closer ones where foot or top of Cp meets a phase."""
+    early, late = delay_range_s
+    even = np.linspace(early, late, 1 + int(np.ceil((late - early) / DELAY_STEP_S - 1e-9)))
+    top = int(plasma.argmax())
+    before = np.flatnonzero(plasma[: top + 1] <= FOOT * plasma[top])
+    foot = int(before[-1]) if before.size else 0
+    bends = times[:, None] - plasma_times[[foot, top]]
+    close = (bends[..., None] + AT_BEND_S).ravel()
+    return np.union1d(even, close[(close > early) & (close < late)]) / 60.0
 
 
 def _fit(
