@@ -15,7 +15,7 @@ import numpy as np
 
 from spinekit.errors import InputRefusedError, coded_warning
 from spinekit.geometry import SAME_GRID_TOLERANCE_VOXEL, Geometry
-from spinekit.io.pieces import PADDING, PIECE, gzip_tells, unpacked_size
+from spinekit.io.pieces import PIECE, gzip_tells, padding_of, unpacked_size
 from spinekit.io.sources import shown, without_path
 from spinekit.settings import Reading
 
@@ -120,7 +120,7 @@ def _check_size(path: Path, shape: Sequence[int], itemsize: int, offset: int) ->
             cure="Copy the file again and compare its size.",
         )
     if not packed:
-        _check_rest(path, there - promised - offset)
+        _check_rest(path, there - promised - offset, padding_of(shape, itemsize))
     free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if 4 * promised // itemsize > free:
         raise InputRefusedError(
@@ -132,9 +132,9 @@ def _check_size(path: Path, shape: Sequence[int], itemsize: int, offset: int) ->
         )
 
 
-def _check_rest(path: Path, rest: int) -> None:
+def _check_rest(path: Path, rest: int, allowed: int) -> None:
     """Refuse a file with values that its header knows nothing of: a smaller size in the header shifts every row."""
-    if rest > PADDING:
+    if rest > allowed:
         raise InputRefusedError(
             "file-corrupt",
             found=f"The {shown(path)} goes on after the last value that its header speaks of.",
@@ -232,7 +232,8 @@ def _values(path: Path, image: Any) -> tuple[np.ndarray, int]:
                 part[...] = stored
                 bad += int(part.size - np.count_nonzero(np.isfinite(part)))
             if packed:  # to the check sum at the end
-                _check_rest(path, len(stream.read(PADDING + 1)))
+                allowed = padding_of(shape, kind.itemsize)
+                _check_rest(path, len(stream.read(allowed + 1)), allowed)
     except (OSError, EOFError, ValueError, zlib.error, gzip.BadGzipFile) as reason:
         raise _damaged(path, str(reason)) from reason
     return out, bad

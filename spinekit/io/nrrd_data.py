@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from spinekit.geometry import Geometry
-from spinekit.io.pieces import PADDING, PIECE, Numbers, Unpacked, gzip_tells, unpacked_size
+from spinekit.io.pieces import Numbers, Unpacked, fill, gzip_tells, padding_of, unpacked_size
 
 __all__ = ["NrrdError", "grid_of", "values_of"]
 
@@ -117,34 +117,21 @@ def values_of(path: Path, fields: Mapping[str, str], header_bytes: int, *, dtype
     axis = _frame_axis(fields, len(sizes))
     stored = _stored_as(fields)
     promised = int(np.prod([int(n) for n in sizes], dtype=object)) * stored.itemsize
+    allowed = padding_of(sizes, stored.itemsize)
     try:
-        with _data_of(path, fields, header_bytes, promised) as stream:
+        with _data_of(path, fields, header_bytes, promised, allowed) as stream:
             source = _unpacked(stream, fields, stored, promised)
-            return _filled(source, sizes[::-1], axis, stored, np.dtype(dtype or stored.newbyteorder("=")))
-    except (zlib.error, OSError, ValueError, EOFError) as reason:
+            frames = None if axis is None else len(sizes) - 1 - axis
+            values = fill(source, sizes[::-1], frames, stored, np.dtype(dtype or stored.newbyteorder("=")))
+            if not isinstance(source, Numbers) and len(source.read(allowed + 1)) > allowed:
+                raise NrrdError(f"it promises {promised} bytes and holds more", code="file-corrupt")
+            return values
+    except EOFError as reason:
+        raise NrrdError(str(reason)) from reason
+    except (zlib.error, OSError, ValueError) as reason:
         if isinstance(reason, NrrdError):
             raise
         raise NrrdError("its data cannot be unpacked") from reason
-
-
-def _filled(source: Any, shape: tuple[int, ...], axis: int | None, stored: np.dtype, dtype: np.dtype) -> np.ndarray:
-    """Return the values of a source, whose order is `shape`, with the axis of frames moved to the front."""
-    frames = None if axis is None else len(shape) - 1 - axis
-    order = shape if frames is None else (shape[frames], *(n for a, n in enumerate(shape) if a != frames))
-    out = np.empty(order, dtype=dtype)
-    rows = out.reshape(-1, *order[-2:]) if not frames else np.moveaxis(out, 0, frames)
-    step, there = max(1, PIECE // (rows[0].size * stored.itemsize)), 0
-    with np.errstate(over="ignore", invalid="ignore"):  # infinite values are counted and told
-        for at in range(0, len(rows), step):
-            part = rows[at : at + step]
-            data = source.read(part.size * stored.itemsize)
-            there += len(data)
-            if len(data) < part.size * stored.itemsize:
-                raise NrrdError(f"it promises {out.size * stored.itemsize} bytes and holds {there}")
-            part[...] = np.frombuffer(data, dtype=stored).reshape(part.shape)
-    if not isinstance(source, Numbers) and len(source.read(PADDING + 1)) > PADDING:
-        raise NrrdError(f"it promises {out.size * stored.itemsize} bytes and holds more", code="file-corrupt")
-    return out
 
 
 def _stored_as(fields: Mapping[str, str]) -> np.dtype:
@@ -158,7 +145,7 @@ def _stored_as(fields: Mapping[str, str]) -> np.dtype:
     return np.dtype(order + kind)
 
 
-def _data_of(path: Path, fields: Mapping[str, str], header_bytes: int, promised: int) -> BinaryIO:
+def _data_of(path: Path, fields: Mapping[str, str], header_bytes: int, promised: int, allowed: int) -> BinaryIO:
     """Return the file of the data, open where they begin; of raw data, held against their size."""
     named = fields.get("data file", fields.get("datafile", ""))
     if named:
@@ -180,7 +167,7 @@ def _data_of(path: Path, fields: Mapping[str, str], header_bytes: int, promised:
     failure = None
     if first < header_bytes or (raw and end - first < promised):
         failure = NrrdError(f"it promises {promised} bytes and holds {max(end - header_bytes, 0)}")
-    elif raw and end - first - promised > PADDING:
+    elif raw and end - first - promised > allowed:
         failure = NrrdError(f"it promises {promised} bytes and holds {end - first}", code="file-corrupt")
     if failure is not None:
         stream.close()

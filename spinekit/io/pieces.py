@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
 
-__all__ = ["PADDING", "PIECE", "Numbers", "Unpacked", "gzip_tells", "unpacked_size"]
+__all__ = ["PIECE", "Numbers", "Unpacked", "fill", "gzip_tells", "padding_of", "unpacked_size"]
 
 PIECE = 1 << 18  # bytes that are read at a time; in double they take four times as much
 PADDING = 64  # bytes after the last value that a writer may have filled up with
+
+
+def padding_of(shape: Sequence[int], itemsize: int) -> int:
+    """Return how many bytes may follow the last value: less than a size in the header that is too small by one leaves.
+
+    Examples
+    --------
+    >>> padding_of((256, 256, 20), 2), padding_of((4, 4, 4), 1)
+    (64, 15)
+    """
+    sizes = [int(n) for n in shape]
+    return int(min(PADDING, np.prod(sizes, dtype=object) // max(sizes) * itemsize - 1))
 
 
 def gzip_tells(stream: BinaryIO, size: int) -> bool:
@@ -24,6 +37,47 @@ def gzip_tells(stream: BinaryIO, size: int) -> bool:
 def unpacked_size(stream: Any) -> int:
     """Return how many bytes are left in a stream, by reading and forgetting them."""
     return sum(len(piece) for piece in iter(lambda: stream.read(PIECE), b""))
+
+
+def fill(source: Any, shape: tuple[int, ...], frames: int | None, stored: np.dtype, dtype: np.dtype) -> np.ndarray:
+    """Return values that lie in a source in the order of `shape`, with the axis of frames moved to the front.
+
+    Parameters
+    ----------
+    source : object with read
+        Gives the values as bytes.
+    shape : tuple of int
+        Three or four axes, the fastest last.
+    frames : int, optional
+        The axis of `shape` that counts frames.
+    stored, dtype : dtype
+        Of the values in the source, and of the result.
+
+    Raises
+    ------
+    EOFError
+        In words, where the source ends before.
+
+    Examples
+    --------
+    >>> import io
+    >>> source = io.BytesIO(bytes([1, 10, 2, 20]))
+    >>> fill(source, (1, 1, 2, 2), 3, np.dtype("u1"), np.dtype("f4")).tolist()
+    [[[[1.0, 2.0]]], [[[10.0, 20.0]]]]
+    """
+    order = shape if frames is None else (shape[frames], *(n for a, n in enumerate(shape) if a != frames))
+    out = np.empty(order, dtype=dtype)
+    rows = np.moveaxis(out, 0, frames) if frames else out.reshape(-1, *order[-2:])
+    step, there = max(1, PIECE // (rows[0].size * stored.itemsize)), 0
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite values are counted and told by the reader
+        for at in range(0, len(rows), step):
+            part = rows[at : at + step]
+            data = source.read(part.size * stored.itemsize)
+            there += len(data)
+            if len(data) < part.size * stored.itemsize:
+                raise EOFError(f"it promises {out.size * stored.itemsize} bytes and holds {there}")
+            part[...] = np.frombuffer(data, dtype=stored).reshape(part.shape)
+    return out
 
 
 class Unpacked:
