@@ -27,6 +27,7 @@ _HOME = {
     "build_pipeline": "spinekit.diagnosis.pipelines",
     "diagnose": "spinekit.diagnosis.diagnose",
     "correct_motion": "spinekit.kinetics",
+    "denoised": "spinekit.kinetics",
     "extract_features": "spinekit.radiomics",
     "grow_from_outline": "spinekit.segmentation",
     "grow_region": "spinekit.segmentation",
