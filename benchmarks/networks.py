@@ -25,10 +25,11 @@ from torch import nn
 from spinekit.case import DynamicSeries
 from spinekit.geometry import Geometry
 from spinekit.models.examples import CHANNELS, open_example
+from spinekit.models.fusing import fused
 from spinekit.models.segmentation_task import SegmentationTask, Teaching
 from spinekit.models.segmenting import segment
 from spinekit.models.training import Plan, learning_rate_at
-from spinekit.models.unet import UNet, UNetConfig, fused
+from spinekit.models.unet import UNet, UNetConfig
 
 INPUT = (1, 12, 32, 160, 160)
 REPEATS = 5

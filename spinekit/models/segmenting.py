@@ -110,7 +110,8 @@ def segment(
 
 @lru_cache(maxsize=2)
 def _opened(path: str, stamp: tuple[int, int]) -> tuple[Any, dict[str, Any]]:
-    from spinekit.models.unet import build_unet, fused
+    from spinekit.models.fusing import fused
+    from spinekit.models.unet import build_unet
 
     card = read_card(path, kind=KIND)
     net = build_unet(card["config"])

@@ -6,7 +6,6 @@ One code path serves three geometries: `flat_levels` counts the upper levels who
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -18,7 +17,7 @@ from torch.nn import functional
 from spinekit.errors import InputRefusedError
 from spinekit.models.blocks import AttentionGate, ConvNorm, InceptionResidualBlock, PlainBlock, ResidualBlock
 
-__all__ = ["BLOCKS", "UNet", "UNetConfig", "build_unet", "fused"]
+__all__ = ["BLOCKS", "UNet", "UNetConfig", "build_unet"]
 
 BLOCKS = {"plain": PlainBlock, "residual": ResidualBlock, "inception": InceptionResidualBlock}
 
@@ -145,20 +144,6 @@ def build_unet(config: Mapping[str, Any]) -> UNet:
     """Return the network that a card's ``config`` describes, with weights not yet filled."""
     known = UNetConfig.__dataclass_fields__
     return UNet(UNetConfig(**{name: value for name, value in config.items() if name in known}))
-
-
-def fused(net: UNet) -> UNet:
-    """Return a network with each batch normalisation drawn into the convolution before it: the same answer, sooner.
-
-    For evaluation only: what is returned cannot be trained.
-    """
-    from torch.nn.utils.fusion import fuse_conv_bn_eval
-
-    ready = copy.deepcopy(net).eval()
-    for part in ready.modules():
-        if isinstance(part, ConvNorm):
-            part[0], part[1] = fuse_conv_bn_eval(part[0], part[1]), nn.Identity()  # type: ignore[type-var, arg-type]
-    return ready
 
 
 def _kernel_down(stride: tuple[int, int, int]) -> tuple[int, int, int]:

@@ -7,7 +7,8 @@ import torch
 
 from spinekit.errors import InputRefusedError
 from spinekit.models.blocks import AttentionGate, InceptionResidualBlock, PlainBlock, ResidualBlock
-from spinekit.models.unet import BLOCKS, UNet, UNetConfig, build_unet, fused
+from spinekit.models.fusing import fused
+from spinekit.models.unet import BLOCKS, UNet, UNetConfig, build_unet
 
 SMALL = {"channels": 3, "widths": (4, 8, 8)}
 
@@ -128,12 +129,38 @@ def test_the_card_builds_the_same_network():
     assert [p.shape for p in again.parameters()] == [p.shape for p in net.parameters()]
 
 
-def test_normalisation_drawn_into_the_convolutions_gives_the_same_answer():
-    net = net_of(attention=True)
-    for part in net.modules():
-        if isinstance(part, torch.nn.BatchNorm3d):
-            torch.nn.init.uniform_(part.running_mean, -1, 1)
-            torch.nn.init.uniform_(part.running_var, 0.5, 2.0)
+@pytest.fixture
+def worn():
+    """Return a function that gives a network whose normalisations have seen something."""
+
+    def build(**switches):
+        net = net_of(**switches)
+        for part in net.modules():
+            if isinstance(part, torch.nn.BatchNorm3d):
+                for value in (part.running_mean, part.bias.data):
+                    torch.nn.init.uniform_(value, -1, 1)
+                for value in (part.running_var, part.weight.data):
+                    torch.nn.init.uniform_(value, 0.5, 2.0)
+        return net
+
+    return build
+
+
+@pytest.mark.parametrize("attention", [False, True])
+@pytest.mark.parametrize("block", BLOCKS)
+def test_the_network_that_is_ready_gives_the_same_answer(worn, block, attention):
+    net = worn(block=block, attention=attention)
     x = torch.randn(1, 3, 4, 16, 16, generator=torch.Generator().manual_seed(1))
 
     torch.testing.assert_close(fused(net)(x), net(x), rtol=1e-4, atol=1e-4)
+
+
+def test_the_network_that_is_ready_answers_in_mixed_precision_and_without_onednn(worn, monkeypatch):
+    net = worn(attention=True)
+    x = torch.randn(1, 3, 4, 16, 16, generator=torch.Generator().manual_seed(1))
+    ready = fused(net)
+
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(ready(x).float(), net(x).float(), rtol=0.1, atol=0.1)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    torch.testing.assert_close(ready(x), net(x), rtol=1e-4, atol=1e-4)
