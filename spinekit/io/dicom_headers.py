@@ -32,6 +32,7 @@ from spinekit.io.sources import FileSource
 __all__ = ["Headers", "Slice", "read_headers"]
 
 PHILIPS_SLOPE = (0x2005, 0x100E)
+TEMPORAL_POSITION_INDEX = 0x00209128
 FRAMES_PER_FILE = 100_000  # keeps the numbers of frames of several files apart
 
 
@@ -177,8 +178,16 @@ def _slices_of(
         yield replace(whole, **facts)
 
 
-def _frame_clocks(groups: tuple[Any, Any]) -> dict[str, float]:
+def _temporal_dimension(dataset: Any) -> int | None:
+    """Return which of a frame's DimensionIndexValues counts temporal positions; None if none does."""
+    pointers = [item.get("DimensionIndexPointer", None) for item in dataset.get("DimensionIndexSequence", None) or ()]
+    return pointers.index(TEMPORAL_POSITION_INDEX) if TEMPORAL_POSITION_INDEX in pointers else None
+
+
+def _frame_clocks(groups: tuple[Any, Any], dimension: int | None) -> dict[str, float]:
     content = first_item(groups, "FrameContentSequence")
+    indices = content.get("DimensionIndexValues", None) or ()
+    indices = indices if isinstance(indices, Sequence) else [indices]  # one value alone is no list
     trigger = first_item(groups, "CardiacSynchronizationSequence")
     offset = first_item(groups, "TemporalPositionSequence")
     found = {
@@ -187,7 +196,10 @@ def _frame_clocks(groups: tuple[Any, Any]) -> dict[str, float]:
         "AcquisitionTime": seconds_of_datetime(content.get("FrameAcquisitionDateTime", None)),
         "ContentTime": seconds_of_datetime(content.get("FrameReferenceDateTime", None)),
         "TriggerTime": number_of(trigger, "NominalCardiacTriggerDelayTime", np.nan) / 1000.0,
+        "AcquisitionNumber": number_of(content, "FrameAcquisitionNumber", np.nan),
     }
+    if dimension is not None and dimension < len(indices) and not np.isfinite(found["TemporalPositionIndex"]):
+        found["TemporalPositionIndex"] = float(indices[dimension])
     return {name: float(value) for name, value in found.items() if np.isfinite(value)}
 
 
@@ -201,6 +213,7 @@ def _frame_protocol(groups: tuple[Any, Any], of_file: tuple[float | None, ...]) 
 
 def _frames_of(dataset: Any, shared: dict[str, Any], aside: Counter[str]) -> Iterator[Slice]:
     common = dataset.SharedFunctionalGroupsSequence[0] if "SharedFunctionalGroupsSequence" in dataset else None
+    dimension = _temporal_dimension(dataset)
     of_file = clocks_of(dataset)  # one file per phase: what the frames do not tell, the file does
     file_number = number_of(dataset, "InstanceNumber", 1)
     first = FRAMES_PER_FILE * int(file_number - 1) if file_number > 1 else 0
@@ -228,7 +241,7 @@ def _frames_of(dataset: Any, shared: dict[str, Any], aside: Counter[str]) -> Ite
             **place_of(place, first_item(groups, "PixelMeasuresSequence"), label),
             **scale_of(first_item(groups, "PixelValueTransformationSequence") or dataset, label),
             instance=first + number + 1,
-            clocks={**of_file, **_frame_clocks(groups)},
+            clocks={**of_file, **_frame_clocks(groups, dimension)},
             private_scale=None if private is None else first_number(private.value),
         )
 

@@ -35,11 +35,12 @@ def split_by_kind(stack: Stack) -> list[Stack]:
     """Return the images of a series by kind; the series itself if it holds one kind.
 
     Echo time, flip angle or repetition time divide it where each value occurs at most positions; the image type where
-    two or more types occur at least twice at most positions, as water and fat do. A single damaged header divides
-    nothing.
+    two or more types occur at least twice at most positions, as water and fat do; and what was derived is divided from
+    what was measured, as a subtraction that is not called one. A single damaged header divides nothing.
     """
     by_protocol = _divided(stack, _protocols(stack), least=1)
-    return [part for whole in by_protocol for part in _divided(whole, [s.image_type for s in whole], least=2)]
+    by_type = [part for whole in by_protocol for part in _divided(whole, [s.image_type for s in whole], least=2)]
+    return [part for whole in by_type for part in _divided(whole, [s.image_type[:1] for s in whole], least=1)]
 
 
 def _divided(stack: Stack, kinds: Sequence[Any], *, least: int) -> list[Stack]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spinekit.errors import InputRefusedError, coded_warning
-from spinekit.io.dicom_clock import unwrap_midnight
+from spinekit.io.dicom_clock import LONGEST_S, unwrap_midnight
 from spinekit.io.dicom_complete import (
     Groups,
     SamePixels,
@@ -18,17 +18,20 @@ from spinekit.io.dicom_complete import (
     without_copies,
 )
 from spinekit.io.dicom_headers import Slice
+from spinekit.io.dicom_tags import TIME_OF_DAY, ZONE
 
 __all__ = ["Ordered", "order_phases"]
 
 # in order of trust; counts only order, a clock also gives seconds
 ORDER_TAGS = (
     "TemporalPositionIndex", "TemporalPositionTimeOffset", "TemporalPositionIdentifier", "AcquisitionTime",
-    "TriggerTime", "ContentTime", "SeriesTime", "SeriesNumber", "AcquisitionNumber",
+    "TriggerTime", "DynamicScanBeginTime", "ContentTime", "SeriesTime", "SeriesNumber", "AcquisitionNumber",
 )  # fmt: skip
-CLOCK_TAGS = ("TemporalPositionTimeOffset", "AcquisitionTime", "TriggerTime", "ContentTime", "SeriesTime")
-TIMES_OF_DAY = ("AcquisitionTime", "ContentTime", "SeriesTime")
-MUST_AGREE = ORDER_TAGS[:6]
+CLOCK_TAGS = (
+    "TemporalPositionTimeOffset", "AcquisitionTime", "TriggerTime", "DynamicScanBeginTime", "ContentTime", "SeriesTime",
+)  # fmt: skip
+TIMES_OF_DAY = ("AcquisitionTime", "ContentTime", "SeriesTime", TIME_OF_DAY)
+MUST_AGREE = (*ORDER_TAGS[:7], TIME_OF_DAY)
 GIVE_TIMES = "Give the true times with times_s=[...]."
 EXPORT_AGAIN = "Export the series again with its times; without them the order of the phases cannot be known."
 
@@ -74,23 +77,48 @@ def order_phases(groups: Groups, *, same_pixels: SamePixels, drop_incomplete: bo
     groups, more = resolve_duplicates(groups, tag, same_pixels)
     groups = [sorted(group, key=lambda s: s.clocks[tag]) for group in groups]
     complete, incomplete = require_complete(groups, tag, labels=ORDER_TAGS, drop_incomplete=drop_incomplete)
-    _require_agreement(complete, tag)
-    times, source, from_tags, failure = _times(complete, tag)
-    present = tuple(t for t in ORDER_TAGS if t != tag and all(t in s.clocks for g in complete for s in g))
+    _require_one_session(complete, tag)
+    no_clock = _require_agreement(complete, tag)
+    times, source, from_tags, failure = _times(complete, tag, without=no_clock)
+    others = [t for t in ORDER_TAGS if t != tag and t not in no_clock]
+    present = tuple(t for t in others if all(t in s.clocks for g in complete for s in g))
     table = tuple(tuple(group) for group in complete)
-    return Ordered(table, times, tag, source, present, (*warnings, *more, *incomplete, *from_tags), failure)
+    told = (*warnings, *more, *incomplete, *from_tags, *([] if incomplete else _fewer_than_told(complete)))
+    return Ordered(table, times, tag, source, present, told, failure)
+
+
+def _fewer_than_told(groups: Groups) -> list[str]:
+    """Return the warning of a series that lacks whole phases by its own account."""
+    told = {s.clocks.get("NumberOfTemporalPositions", 0.0) for g in groups for s in g}
+    n_phases = len(groups[0])
+    if len(told) != 1 or (count := told.pop()) <= n_phases:
+        return []
+    text = f"The images tell of {count:g} phases and {n_phases} are here: whole phases may be missing."
+    return [coded_warning("phase-incomplete", text)]
 
 
 def _unwrapped(groups: Groups) -> list[list[Slice]]:
-    """Return the slices with a day added to times of day after midnight, where the date did not tell."""
+    """Return the slices with a day added to times of day after midnight, where the date did not tell.
+
+    AcquisitionDateTimes of several zones become those of one; where they are all the same, AcquisitionTime counts.
+    """
     kept = [list(group) for group in groups]
+    zones = [s.clocks.get(ZONE, np.nan) for group in kept for s in group]
+    if np.isfinite(zones).all() and len(set(zones)) > 1:  # the clock was put forward or back
+        kept = [[_with(s, "AcquisitionTime", s.clocks["AcquisitionTime"] - s.clocks[ZONE]) for s in g] for g in kept]
+    if _orders(kept, TIME_OF_DAY) and not _orders(kept, "AcquisitionTime"):
+        kept = [[_with(s, "AcquisitionTime", s.clocks[TIME_OF_DAY]) for s in group] for group in kept]
     for tag in TIMES_OF_DAY:
         if not all(tag in s.clocks for group in kept for s in group):
             continue
         values = np.array([s.clocks[tag] for group in kept for s in group])
         fixed = iter(unwrap_midnight(values))
-        kept = [[replace(s, clocks={**s.clocks, tag: float(next(fixed))}) for s in group] for group in kept]
+        kept = [[_with(s, tag, float(next(fixed))) for s in group] for group in kept]
     return kept
+
+
+def _with(s: Slice, tag: str, value: float) -> Slice:
+    return replace(s, clocks={**s.clocks, tag: value})
 
 
 def _orders(groups: Groups, tag: str) -> bool:
@@ -102,15 +130,41 @@ def _orders(groups: Groups, tag: str) -> bool:
     return largest > 1 and sum(apart) * 2 > len(groups)
 
 
-def _require_agreement(groups: Groups, tag: str) -> None:
-    """Refuse tags that order the phases differently."""
+def _require_agreement(groups: Groups, tag: str) -> tuple[str, ...]:
+    """Refuse tags that order the phases differently; return those that tell no order of phases.
+
+    ContentTime is when an image was made, not taken. Where it runs otherwise from position to position, images were
+    made in no order of phases, and it says nothing; where most positions agree on another order, it contradicts.
+    """
+    says_nothing = []
     for other in MUST_AGREE:
         if other == tag or not _orders(groups, other):
             continue
-        for group in groups:
-            ranks = np.argsort([s.clocks[other] for s in group], kind="stable")
-            if (ranks != np.arange(len(group))).any():
-                raise _contradict(tag, other, [s.instance for s in group], [group[r].instance for r in ranks])
+        orders = [tuple(np.argsort([s.clocks[other] for s in group], kind="stable").tolist()) for group in groups]
+        odd = [z for z, order in enumerate(orders) if order != tuple(range(len(order)))]
+        most = max(orders.count(orders[z]) for z in odd) if odd else 0
+        if odd and (other != "ContentTime" or 2 * most > len(orders)):
+            group, ranks = groups[odd[0]], orders[odd[0]]
+            raise _contradict(tag, other, [s.instance for s in group], [group[r].instance for r in ranks])
+        if odd:
+            says_nothing.append(other)
+    return tuple(says_nothing)
+
+
+def _require_one_session(groups: Groups, tag: str) -> None:
+    """Refuse phases that lie so far apart that their dates cannot be true."""
+    if tag in TIMES_OF_DAY and (apart := float(np.ptp([s.clocks[tag] for g in groups for s in g]))) > LONGEST_S:
+        raise _too_long(tag, apart)
+
+
+def _too_long(tag: str, apart_s: float) -> InputRefusedError:
+    return InputRefusedError(
+        "times-invalid",
+        found=f"By {tag} the phases lie up to {apart_s / 3600:.1f} hours apart.",
+        expected=f"A dynamic series of minutes; {LONGEST_S / 3600:.0f} hours at most.",
+        cause="Anonymisation shifted dates from image to image, or two examinations were joined.",
+        cure=EXPORT_AGAIN,
+    )
 
 
 def _contradict(tag: str, other: str, by_tag: Sequence[int], by_other: Sequence[int]) -> InputRefusedError:
@@ -127,15 +181,19 @@ def _contradict(tag: str, other: str, by_tag: Sequence[int], by_other: Sequence[
     )
 
 
-def _times(groups: Groups, tag: str) -> tuple[np.ndarray | None, str, list[str], InputRefusedError | None]:
+def _times(
+    groups: Groups, tag: str, *, without: Sequence[str]
+) -> tuple[np.ndarray | None, str, list[str], InputRefusedError | None]:
     """Return the time of each phase from the first clock that rises from phase to phase."""
     n_phases = len(groups[0])
     partly: dict[str, list[float]] = {}
     for clock in CLOCK_TAGS:
-        if not all(clock in s.clocks for g in groups for s in g):
+        if clock in without or not all(clock in s.clocks for g in groups for s in g):
             continue
         starts = np.array([min(g[t].clocks[clock] for g in groups) for t in range(n_phases)])
         after = np.round(starts - starts[0], 6)  # DICOM tells microseconds
+        if (np.diff(after) > 0).all() and after[-1] > LONGEST_S:
+            return None, tag, [], _too_long(clock, float(after[-1]))
         if (np.diff(after) > 0).all():
             return after, clock, [], None
         if len(set(after)) > 1:
@@ -173,7 +231,8 @@ def _by_instance(groups: Groups, warnings: list[str], same: SamePixels) -> Order
     failure = _partly_told(table, cure=GIVE_TIMES if known else EXPORT_AGAIN)
     if not known:
         raise failure or _no_order(len(table[0]))
-    return Ordered(table, None, "InstanceNumber", "InstanceNumber", (), (*warnings, *more), failure)
+    told = (*warnings, *more, *_fewer_than_told(table))
+    return Ordered(table, None, "InstanceNumber", "InstanceNumber", (), told, failure)
 
 
 def _follow_a_pattern(table: Groups) -> bool:

@@ -57,8 +57,8 @@ def opened(source: FileSource) -> Iterator[BinaryIO]:
         yield stream
 
 
-def sha256_of(stream: BinaryIO, label: str) -> str:
-    """Return the SHA-256 of a whole stream as hex; nothing of it is held."""
+def sha256_of(stream: Any, label: str) -> str:
+    """Return the SHA-256 of a whole binary stream as hex; nothing of it is held."""
     try:
         stream.seek(0)
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -50,7 +50,7 @@ def stored_frames(s: Slice, wanted: Iterable[int]) -> Iterator[tuple[int, np.nda
 
 def _decoded(stream: BinaryIO, s: Slice, wanted: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
     """Yield frames with their numbers: the wanted ones, or all of them in turn where they are packed."""
-    from pydicom.pixels import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
 
     pixels = s.pixels
     if pixels is None or pixels.options is None:
@@ -73,7 +73,7 @@ def _decoded(stream: BinaryIO, s: Slice, wanted: Sequence[int]) -> Iterator[tupl
 
 def _undecoded(s: Slice, reason: Exception) -> InputRefusedError:
     """Return whether a codec is missing or the compressed pixels are damaged."""
-    from pydicom.pixels import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
     from pydicom.uid import UID
 
     syntax = UID(s.pixels.syntax if s.pixels else "")

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 
 from spinekit.errors import InputRefusedError
-from spinekit.io.dicom_clock import seconds_of, seconds_of_datetime
+from spinekit.io.dicom_clock import seconds_of, seconds_of_datetime, zone_of
+from spinekit.io.siemens_csa import private_value
 
 __all__ = [
+    "TIME_OF_DAY",
+    "ZONE",
     "as_dict",
     "clocks_of",
     "first_item",
@@ -27,6 +30,7 @@ NOT_A_MEASUREMENT = {
     "LOCALIZER", "SUBTRACTION", "SUBTRACT", "SUBTRACTED", "SUB", "MIP", "MINIP", "PROJECTION IMAGE", "PHASE MAP",
     "VELOCITY",
 }  # fmt: skip
+TIME_OF_DAY, ZONE = "AcquisitionTime beside AcquisitionDateTime", "zone of AcquisitionDateTime"
 LARGEST_SCALE = 1e30  # times 65,535 it still fits float32
 MAKERS = ("Siemens", "GE", "Philips", "Canon", "Toshiba", "Hitachi", "Hyperfine")
 
@@ -133,12 +137,16 @@ def clocks_of(dataset: Any) -> dict[str, float]:
         "SeriesTime": seconds_of(dataset.get("SeriesTime", None), dataset.get("SeriesDate", None)),
         "SeriesNumber": number_of(dataset, "SeriesNumber", np.nan),
         "AcquisitionNumber": number_of(dataset, "AcquisitionNumber", np.nan),
+        "NumberOfTemporalPositions": number_of(dataset, "NumberOfTemporalPositions", np.nan),
         "TemporalResolution": number_of(dataset, "TemporalResolution", np.nan) / 1000.0,
     }
-    if not np.isfinite(found["AcquisitionTime"]):
-        found["AcquisitionTime"] = seconds_of(
-            dataset.get("AcquisitionTime", None), dataset.get("AcquisitionDate", None)
-        )
+    of_day = seconds_of(dataset.get("AcquisitionTime", None), dataset.get("AcquisitionDate", None))
+    if np.isfinite(found["AcquisitionTime"]):
+        found |= {TIME_OF_DAY: of_day, ZONE: zone_of(dataset.get("AcquisitionDateTime", None))}
+    else:
+        found["AcquisitionTime"] = of_day
+    begun = first_number(private_value(dataset, 0x2005, "PHILIPS MR IMAGING DD 001", 0xA0, nameless=False))
+    found["DynamicScanBeginTime"] = np.nan if begun is None else begun
     return {name: float(value) for name, value in found.items() if np.isfinite(value)}
 
 

@@ -109,13 +109,15 @@ def csa_header(elements: Mapping[str, tuple[str, Sequence[str]]]) -> bytes:
     return b"".join(parts) + b"\0" * 4
 
 
-def private_value(dataset: Any, group: int, creator: str, element: int) -> Any:
+def private_value(dataset: Any, group: int, creator: str, element: int, *, nameless: bool = True) -> Any:
     """Return the value of a private element, wherever its block lies; None where it is not there.
 
-    Anonymisation may have taken the name of the block out and left the block; then the usual place, 0x10, is read.
+    Anonymisation may have taken the name of the block out and left the block; then the usual place, 0x10, is read,
+    unless `nameless` is false.
     """
     blocks = {int(e.tag.element): str(e.value).strip().upper() for e in _creators(dataset, group)}
-    block = next((at for at, name in blocks.items() if name == creator), 0x10 if 0x10 not in blocks else None)
+    usual = 0x10 if nameless and 0x10 not in blocks else None
+    block = next((at for at, name in blocks.items() if name == creator), usual)
     found = None if block is None else dataset.get((group, (block << 8) + element), None)
     return None if found is None else found.value
 

@@ -102,6 +102,28 @@ CLOCKS = {
     "past midnight with its date": ("AcquisitionTime", lambda t, z: {
         "AcquisitionDateTime": ("20200101" if TIMES_S[t] < 10 else "20200102") + clock(86390 + TIMES_S[t])}),
     "past midnight without a date": ("AcquisitionTime", lambda t, z: {"AcquisitionTime": clock(86390 + TIMES_S[t])}),
+    "past midnight with the date of the first day": ("AcquisitionTime", lambda t, z: {
+        "AcquisitionTime": clock(86390 + TIMES_S[t]), "AcquisitionDate": "20200101"}),
+    "a date in some of the images": ("AcquisitionTime", lambda t, z: {
+        "AcquisitionTime": clock(36000 + TIMES_S[t]), "AcquisitionDate": "20200301" if t else None}),
+    "AcquisitionDateTime of the series, AcquisitionTime of the phase": ("AcquisitionTime", lambda t, z: {
+        "AcquisitionDateTime": "20200101100000", "AcquisitionTime": clock(36000 + TIMES_S[t])}),
+    "a clock that is put forward in the night": ("AcquisitionTime", lambda t, z: {
+        "AcquisitionDateTime": "20200329" + clock(7190 + TIMES_S[t] + 3600 * (t > 0)) + ("+0200" if t else "+0100")}),
+    "Philips, trigger of zero": ("AcquisitionTime", lambda t, z: {
+        "AcquisitionTime": clock(36000 + TIMES_S[t]), "TriggerTime": 0, "InstanceNumber": int(AT_RANDOM[t * Z + z])}),
+    "Philips, temporal position, trigger and one ContentTime": ("TriggerTime", lambda t, z: {
+        "AcquisitionTime": "100000", "ContentTime": "100030.5", "TriggerTime": 1000 * TIMES_S[t],
+        "TemporalPositionIdentifier": t + 1, "NumberOfTemporalPositions": T}),
+    "images made in no order of phases": ("TriggerTime", lambda t, z: {
+        "TriggerTime": 1000 * TIMES_S[t], "ContentTime": clock(40000 + int(AT_RANDOM[t * Z + z]))}),
+    "images made position by position": ("TriggerTime", lambda t, z: {
+        "TriggerTime": 1000 * TIMES_S[t], "ContentTime": clock(40000 + z * T + t)}),
+    "GE, series per phase with a trigger": ("TriggerTime", lambda t, z: {
+        "SeriesInstanceUID": OF_PHASE[t], "SeriesNumber": 300 + t, "AcquisitionTime": "100000",
+        "TriggerTime": 1000 * TIMES_S[t], "InstanceNumber": z + 1}),
+    "Siemens TWIST, one AcquisitionTime": ("ContentTime", lambda t, z: {
+        "AcquisitionTime": "100000", "ContentTime": clock(36100 + TIMES_S[t]), "AcquisitionNumber": t + 1}),
     "ContentTime that jitters by a second": ("ContentTime", lambda t, z: {
         "ContentTime": clock(36000 + TIMES_S[t] + z % 2)}),
 }  # fmt: skip
@@ -130,6 +152,11 @@ def test_instance_numbers_alone_order_a_series_whose_times_are_given(by, tmp_pat
 REFUSED = {
     "instance numbers at random": ("times-missing", lambda t, z: {"InstanceNumber": int(AT_RANDOM[t * Z + z])}),
     "two clocks in opposite orders": ("times-contradict", lambda t, z: timed(t, z, TriggerTime=1000 * (100 - t))),
+    "dates of weeks apart": ("times-invalid", lambda t, z: timed(t, z, AcquisitionDate=f"202001{1 + 7 * t:02d}")),
+    "two clocks of the acquisition in opposite orders": ("times-contradict", lambda t, z: timed(
+        t, z, AcquisitionDateTime="20200101" + clock(36000 - TIMES_S[t]))),
+    "images made in the opposite order": ("times-contradict", lambda t, z: timed(
+        t, z, TriggerTime=1000 * TIMES_S[t], ContentTime=clock(40000 - t))),
     "a clock of whole minutes": ("times-equal", lambda t, z: timed(t, z, AcquisitionTime=f"10{t // 2:02d}00")),
     "a leaning stack": ("slices-sheared", lambda t, z: timed(
         t, z, ImagePositionPatient=[-10.0, -20.0 + 0.3 * z, 30.0 + 3.5 * z])),
@@ -213,6 +240,40 @@ def test_flip_angles_of_a_t1_measurement_beside_the_phases_are_left_out_and_told
     assert_array_equal(found.signal, VALUES)
     assert found.warnings[0].startswith("[series-chosen]")
     assert "flip=2" in found.warnings[0]
+
+
+def test_the_private_clock_of_philips_tells_the_times_where_no_other_does(tmp_path):
+    made = images(lambda t, z: {"TemporalPositionIdentifier": t + 1, "TriggerTime": 0, "AcquisitionTime": "100000"})
+    for (t, _), dataset in zip(PLACES, made, strict=True):
+        dataset.private_block(0x2005, "Philips MR Imaging DD 001", create=True).add_new(0xA0, "FL", TIMES_S[t])
+
+    found = read_series(written(tmp_path, made))
+
+    assert_array_equal(found.signal, VALUES)
+    assert_allclose(found.times_s, TIMES_S)
+    assert (found.time_source, found.record["phases_ordered_by"]) == (
+        "DynamicScanBeginTime",
+        "TemporalPositionIdentifier",
+    )
+
+
+def test_a_phase_that_is_absent_as_a_whole_is_told_where_the_images_count_the_phases(tmp_path):
+    made = images(lambda t, z: timed(t, z, TemporalPositionIdentifier=t + 1, NumberOfTemporalPositions=T))
+    found = read_series(written(tmp_path, made[:Z] + made[2 * Z :]))
+    assert_array_equal(found.signal, VALUES[[0, 2, 3]])
+    assert found.warnings[0].startswith("[phase-incomplete]")
+
+
+def test_a_subtraction_that_is_not_called_one_is_no_phase(tmp_path):
+    made = images(lambda t, z: timed(t, z, ContentTime=clock(36200 + t)))
+    derived = {"ImageType": ["DERIVED", "SECONDARY", "OTHER"], "ContentTime": clock(36300)}
+    made += [image(3, z, **timed(3, z, InstanceNumber=100 + z, **derived)) for z in range(Z)]
+
+    found = read_series(written(tmp_path, made))
+
+    assert_array_equal(found.signal, VALUES)
+    assert found.warnings[0].startswith("[series-chosen]")
+    assert "type=DERIVED" in found.warnings[0]
 
 
 @pytest.mark.parametrize("word", ["SUBTRACT", "SUB", "MIP", "PROJECTION IMAGE"])
@@ -345,6 +406,18 @@ def test_frames_in_any_order_are_put_into_the_order_of_time(content, by, tmp_pat
     assert_array_equal(found.signal, VALUES)
     assert_allclose(found.times_s, TIMES_S, atol=1e-6)
     assert found.record["phases_ordered_by"] == by
+
+
+def test_the_dimension_of_time_orders_frames_that_tell_no_index(tmp_path):
+    made = enhanced(SHUFFLED, lambda t, z: {"DimensionIndexValues": [1, z + 1, t + 1]})
+    dimensions = [Dataset() for _ in range(3)]
+    for item, pointer in zip(dimensions, (0x00209056, 0x00209057, 0x00209128), strict=True):
+        item.DimensionIndexPointer = pointer
+    made.DimensionIndexSequence = Sequence(dimensions)
+    written(tmp_path, [made])
+
+    assert code_of(read_series, tmp_path) == "times-missing"
+    assert_array_equal(read_series(tmp_path, TIMES_S).signal, VALUES)
 
 
 @pytest.mark.parametrize("several", [False, True], ids=["one series", "a series per phase"])
