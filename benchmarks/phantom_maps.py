@@ -82,6 +82,9 @@ def map_errors(noisy: SimulatedCase, clean: SimulatedCase, core: Any) -> dict[st
     errors = {}
     for name in MAPS:
         here = exact[name].values[core]
+        if not np.isfinite(here).any():  # a curve that rises to the end has no wash-out slope
+            errors[name] = (np.nan,) * (1 + 2 * len(ways))
+            continue
         scale = np.median(exact[PEAK_MAP].values[core]) if name == "wash_out_ratio" else np.nanmedian(np.abs(here))
         found = [np.nanmax(np.abs(here - model[name].values.ravel()))]
         for maps in ways:

@@ -43,6 +43,7 @@ class Kinetics:
     wash_out: str = "lang2013"  # "lang2013" or "lang2017"
     ser_early_s: float = 0.0  # time after arrival of the early phase of SER; 0 = first phase after baseline
     assumed_t1_ms: float = 0.0  # 0 = no assumption: quantitative maps are refused without a T1
+    denoise: bool = False  # maps of `spinekit.denoised`; a whole series takes about half a minute more
     arterial_input: str = "fast"  # population curve of the quantitative maps: "fast", "medium", "slow" or "parker"
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from spinekit.case import DynamicSeries, ParameterMaps, Roi, Volume, require_baseline
 from spinekit.errors import InputRefusedError, coded_warning
 from spinekit.geometry import require_same_grid
+from spinekit.kinetics.denoise import denoised
 from spinekit.kinetics.descriptive import area_weights, last_early_phase, unknown_convention
 from spinekit.kinetics.quantitative import QUANTITATIVE, Input, quantitative_maps
 from spinekit.quantities import QUANTITIES
@@ -73,7 +74,8 @@ def parameter_maps(
         Which maps; all descriptive ones if not given. ktrans, kep, ve and vp have to be asked for: they need
         repetition time, flip angle and a T1, and take longer.
     settings : Kinetics, optional
-        Conventions: arrival, wash-out, early phase of SER, arterial input, assumed T1.
+        Conventions: arrival, wash-out, early phase of SER, arterial input, assumed T1; whether the series is denoised
+        first (`spinekit.denoised`).
     t1 : Volume, optional
         Measured T1, s, for the quantitative maps; without it ``settings.assumed_t1_ms`` has to state one.
     arterial : Input, optional
@@ -103,6 +105,8 @@ def parameter_maps(
     plan = _plan(series, n_baseline, chosen)
     if within is not None:
         require_same_grid(within.geometry, series.geometry, names=("ROI", "series"))
+    if chosen.denoise:
+        series = denoised(series, within)
     fitted = _fitted(series, n_baseline, within, chosen, t1, arterial) if set(wanted) & set(QUANTITATIVE) else None
     described = tuple(name for name in wanted if name in DESCRIPTIVE)
     rows, reasons = _compute(series, plan, within, described) if described else ({}, {})
@@ -260,6 +264,7 @@ def _record(series: DynamicSeries, plan: Plan, within: Roi | None) -> dict[str, 
         "curve_type_early_phases_s": [float(times[plan.n_baseline]), float(times[plan.last_early])],
         "curve_type_plateau": "a change of up to 10 % from the early maximum to the last phase",
         "within_roi": within is not None,
+        "denoised": dict(series.record["denoised"]) if "denoised" in series.record else None,
         "simulated": bool(series.record.get("simulated", False)),
     }
 

@@ -12,6 +12,7 @@ import spinekit as sk
 from spinekit.case import DynamicSeries
 from spinekit.errors import GridMismatchError, InputRefusedError
 from spinekit.geometry import Geometry
+from spinekit.settings import Kinetics
 
 TIMES_S = np.array([0.0, 12, 24, 36, 48, 67, 92, 122, 160, 205])
 GRID = Geometry((40, 36, 3), (1.0, 1.0, 4.0))
@@ -101,6 +102,17 @@ def test_the_square_grows_with_the_number_of_phases(noisy):
 
     assert sk.denoised(many, small).record["denoised"]["side"] == 9
     assert sk.denoised(noisy, small, side=7).record["denoised"]["side"] == 7
+
+
+def test_maps_of_a_denoised_series_are_asked_for_in_the_settings_and_told_in_the_record(noisy):
+    region = sk.Roi(two_tissues()[1], GRID)
+
+    asked = sk.parameter_maps(noisy, 1, region, names=["wash_in_slope"], settings=Kinetics(denoise=True))
+    by_hand = sk.parameter_maps(sk.denoised(noisy, region), 1, region, names=["wash_in_slope"])
+
+    assert_array_equal(asked["wash_in_slope"].values, by_hand["wash_in_slope"].values)
+    assert asked.record["denoised"]["side"] == 5
+    assert sk.parameter_maps(noisy, 1, region, names=["wash_in_slope"]).record["denoised"] is None
 
 
 def test_an_even_side_and_a_region_elsewhere_are_refused(noisy):
