@@ -12,6 +12,7 @@ import numpy as np
 __all__ = ["ProtocolSlices", "csa_elements", "csa_header", "private_value", "protocol_slices"]
 
 MOST_TAGS, MOST_ITEMS = 1000, 1000
+MARKS = (77, 205)  # what stands where nothing is told
 TAG = struct.Struct("<64si4siii")  # name, multiplicity, representation, type, number of items, 77 or 205
 ITEM = struct.Struct("<4i")  # of which the second is the length of what follows, padded to four bytes
 PROTOCOL = re.compile(r"### ASCCONV BEGIN(.*?)### ASCCONV END", re.DOTALL)
@@ -26,7 +27,7 @@ ProtocolSlices = np.ndarray  # (n, 3), LPS mm: the centres of the planned slices
 
 
 def csa_elements(data: bytes, names: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """Return elements of a CSA header by name; empty where the bytes are no whole header of the second kind.
+    """Return elements of a CSA header by name; empty where the bytes are no whole header of either kind.
 
     Parameters
     ----------
@@ -38,8 +39,17 @@ def csa_elements(data: bytes, names: Collection[str]) -> dict[str, tuple[str, ..
     Returns
     -------
     dict of str to tuple of str
-        The items that are not empty. A header of the first kind (before 2004) begins without "SV10" and is not read,
-        since nothing in it tells the length of an item with certainty.
+        The items that are not empty.
+
+    Notes
+    -----
+    A header of the second kind begins with "SV10". One of the first kind (before 2004) does not, and tells the length
+    of an item as a sum with the number of items of an element, for which published readers take the first or the
+    second. It is read where these two have the same number of items and the whole header adds up.
+
+    References
+    ----------
+    .. [1] Nibabel, "Siemens CSA header", nipy.org/nibabel/dicom/siemens_csa.html.
 
     Examples
     --------
@@ -61,50 +71,58 @@ def _filled(data: bytes, name: str) -> bool:
 
 
 def _elements(data: bytes, names: set[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    if data[:4] != b"SV10":
-        return
-    (n_tags,) = struct.unpack_from("<I", data, 8)
-    if not 0 < n_tags <= MOST_TAGS:
+    """Yield the wanted elements of a header that adds up to its end."""
+    second = data[:4] == b"SV10"
+    n_tags, mark = struct.unpack_from("<II", data, 8 if second else 0)
+    if not 0 < n_tags <= MOST_TAGS or not (second or mark == MARKS[0]):
         raise ValueError(f"{n_tags} tags")
-    at = 16
-    for _ in range(n_tags):
-        name, _, _, _, n_items, _ = TAG.unpack_from(data, at)
+    at, more = (16, 0) if second else (8, TAG.unpack_from(data, 8)[4])
+    found: list[tuple[str, tuple[str, ...]]] = []
+    for number in range(n_tags):
+        name, _, _, _, n_items, mark = TAG.unpack_from(data, at)
         at += TAG.size
-        if not 0 <= n_items <= MOST_ITEMS:
+        if not 0 <= n_items <= MOST_ITEMS or not (second or (mark in MARKS and (number != 1 or n_items == more))):
             raise ValueError(f"{n_items} items")
         word = name.split(b"\0", 1)[0].decode("latin-1")
         items = []
         for _ in range(n_items):
-            length = ITEM.unpack_from(data, at)[1]
+            sizes = ITEM.unpack_from(data, at)
+            length = sizes[1] if second else sizes[0] - more
             at += ITEM.size
-            if not 0 <= length <= len(data) - at:
+            if not 0 <= length <= len(data) - at or not (second or sizes[2] in MARKS):
                 raise ValueError(f"an item of {length} bytes")
             items.append(data[at : at + length])
             at += -(-length // 4) * 4
         if word in names:
             texts = (item.split(b"\0", 1)[0].decode("latin-1").strip() for item in items)
-            yield word, tuple(text for text in texts if text)
+            found.append((word, tuple(text for text in texts if text)))
+    yield from found
 
 
-def csa_header(elements: Mapping[str, tuple[str, Sequence[str]]]) -> bytes:
-    """Return a CSA header of the second kind, which `csa_elements` reads.
+def csa_header(elements: Mapping[str, tuple[str, Sequence[str]]], *, kind: int = 2) -> bytes:
+    """Return a CSA header, which `csa_elements` reads.
 
     Parameters
     ----------
     elements : mapping of str to (str, sequence of str)
         Name to representation and items.
+    kind : {2, 1}
+        1 for that of the scanners before 2004, in which every element has room for as many items.
 
     Examples
     --------
     >>> csa_header({"ProtocolSliceNumber": ("IS", ["1"])})[:4]
     b'SV10'
     """
-    parts = [b"SV10\4\3\2\1", struct.pack("<II", len(elements), 77)]
+    room = max((len(items) for _, items in elements.values()), default=0) if kind == 1 else 0
+    parts = [b"" if kind == 1 else b"SV10\4\3\2\1", struct.pack("<II", len(elements), MARKS[0])]
     for name, (representation, items) in elements.items():
-        parts.append(struct.pack("<64si4siii", name.encode(), len(items), representation.encode(), 0, len(items), 77))
-        for item in items:
-            data = item.encode("latin-1") + b"\0"
-            parts.append(ITEM.pack(len(data), len(data), 77, len(data)))
+        filled = [*items, *[""] * (room - len(items))]
+        facts = (name.encode(), len(items), representation.encode(), 0, len(filled), MARKS[0])
+        parts.append(TAG.pack(*facts))
+        for number, item in enumerate(filled):
+            data = item.encode("latin-1") + b"\0" if number < len(items) else b""
+            parts.append(ITEM.pack(len(data) + room, len(data), MARKS[0], len(data)))
             parts.append(data + b"\0" * (-len(data) % 4))
     return b"".join(parts) + b"\0" * 4
 

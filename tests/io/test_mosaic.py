@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import struct
 import subprocess
 import warnings
 
@@ -168,6 +169,59 @@ def test_what_the_tags_do_not_tell_is_refused(edit, words, tmp_path):
     assert re.search(words, message_of(written(tmp_path, edit)))
 
 
+def of_the_first_kind(image):
+    """Turn the private headers of a mosaic into those of a scanner before 2004."""
+    number = {"EchoLinePosition": ("IS", ["1"]), "EchoColumnPosition": ("IS", ["1"])}
+    del image[MR_HEADER]
+    told = csa_elements(image[IMAGE].value, {"NumberOfImagesInMosaic", "SliceNormalVector"})
+    kinds = {"NumberOfImagesInMosaic": "US", "SliceNormalVector": "FD"}
+    image[IMAGE].value = csa_header(number | {n: (kinds[n], list(v)) for n, v in told.items()}, kind=1)
+    (text,) = csa_elements(image[PROTOCOL].value, {"MrPhoenixProtocol"})["MrPhoenixProtocol"]
+    image[PROTOCOL].value = csa_header({"MrProtocol": ("UN", [text])}, kind=1)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("gone", [(), (IMAGE,), (PROTOCOL,)], ids=["both", "image", "series"])
+def test_private_headers_of_the_first_kind_tell_the_same(gone, direction, tmp_path):
+    def edit(image):
+        of_the_first_kind(image)
+        without(*gone)(image)
+
+    found = read_series(written(tmp_path / "mosaic", edit, direction=direction))
+    write_dicom(series(direction), tmp_path / "classic", flavour="siemens-series")
+    classic = read_series(tmp_path / "classic")
+
+    assert_array_equal(found.signal, classic.signal)
+    assert found.geometry.same_grid(classic.geometry)
+
+
+def test_spm_and_nibabel_would_find_the_same_lengths_in_a_header_of_the_first_kind():
+    """Both subtract a number of items from the first of the four numbers before an item."""
+    elements = {"A": ("IS", ["1", "22", "333"]), "SliceNormalVector": ("FD", ["0.25", "-0.5", "1"]), "B": ("LO", [])}
+    data, at, found, room = csa_header(elements, kind=1), 8, [], set()
+    for name in elements:
+        tag = struct.unpack_from("<64si4siii", data, at)
+        assert tag[0].rstrip(b"\0").decode() == name
+        room.add(tag[4])  # SPM takes that of the first element, nibabel that of the second
+        at += 84
+        for _ in range(tag[4]):
+            length = struct.unpack_from("<4i", data, at)[0] - tag[4]
+            at += 16
+            found.append(data[at : at + length].rstrip(b"\0").decode())
+            at += -(-length // 4) * 4
+    assert len(room) == 1
+    assert [text for text in found if text] == ["1", "22", "333", "0.25", "-0.5", "1"]
+    assert csa_elements(data, ["SliceNormalVector"]) == {"SliceNormalVector": ("0.25", "-0.5", "1")}
+
+
+@pytest.mark.parametrize("at", [4, 8 + 76, 8 + 84 + 8, 8 + 84 + 3 * 20 + 76])
+def test_a_header_of_the_first_kind_that_does_not_add_up_tells_nothing(at):
+    elements = {"A": ("IS", ["1", "22", "333"]), "SliceNormalVector": ("FD", ["0.25", "-0.5", "1"])}
+    data = bytearray(csa_header(elements, kind=1))
+    data[at : at + 4] = struct.pack("<i", 7)
+    assert csa_elements(bytes(data), ["SliceNormalVector"]) == {}
+
+
 def test_the_side_of_the_slices_is_the_one_that_the_normal_tells(tmp_path):
     def turned(image):
         without(MR_HEADER, PROTOCOL)(image)
@@ -212,10 +266,10 @@ def test_a_defect_that_a_mosaic_cannot_have_is_not_written(tmp_path):
 
 
 def test_a_hostile_header_tells_nothing_and_takes_no_memory():
-    whole = csa_header({"SliceNormalVector": ("FD", ["0", "0", "1"]), "MrPhoenixProtocol": ("UN", ["x"])})
+    told = {"SliceNormalVector": ("FD", ["0", "0", "1"]), "MrPhoenixProtocol": ("UN", ["x"])}
     for seed in range(2000):
         rng = np.random.default_rng(seed)
-        data = bytearray(whole)
+        data = bytearray(csa_header(told, kind=1 + seed % 2))
         for _ in range(int(rng.integers(1, 6))):
             at = int(rng.integers(0, len(data) - 4))
             data[at : at + 4] = rng.choice([b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"\0\0\0\0", b"\0\1\0\0"])
