@@ -75,6 +75,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "roi-label-absent": "the label that was asked for is not in the mask",
         "roi-label-ambiguous": "the mask holds several labels and none was chosen",
         "roi-turned": "the mask has the voxels of the image with its axes counted otherwise",
+        "roi-gaps": "the region leaves out slices between its first and its last",
         "roi-constant": "all voxels of the region have the same value",
         "roi-not-finite": "the image has NaN or infinite values inside the region",
         "roi-flat": "the region lies in a single slice",

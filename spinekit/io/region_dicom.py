@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from spinekit.case import Roi
-from spinekit.errors import GridMismatchError, InputRefusedError, coded_warning
+from spinekit.errors import GridMismatchError, InputRefusedError, SpinekitError, coded_warning
 from spinekit.geometry import Geometry, grid_mismatch, turned_onto
 
 __all__ = ["DrawnRegion", "choose_region", "dicom_region_reader"]
@@ -18,6 +19,7 @@ __all__ = ["DrawnRegion", "choose_region", "dicom_region_reader"]
 SEG_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")  # segmentation, label map
 RTSTRUCT_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
 SAME_PLACE_MM = 0.05
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -32,22 +34,45 @@ class DrawnRegion:
 def dicom_region_reader(path: Path) -> list[DrawnRegion] | None:
     """Return the regions of a DICOM SEG or RTSTRUCT file; None if the file is neither."""
     import pydicom
-    from pydicom.errors import InvalidDicomError
 
     try:
         dataset = pydicom.dcmread(path)
-    except (InvalidDicomError, OSError, EOFError, ValueError, AttributeError, KeyError):
+        kind = str(dataset.get("SOPClassUID", ""))
+    except Exception:  # no DICOM, or damaged: other readers tell which
         return None
-    kind = str(dataset.get("SOPClassUID", ""))
     if kind in SEG_CLASSES:
         from spinekit.io.region_seg import regions_of_seg
 
-        return regions_of_seg(dataset)
-    if kind == RTSTRUCT_CLASS:
+        regions = _in_words(regions_of_seg)(dataset)
+    elif kind == RTSTRUCT_CLASS:
         from spinekit.io.region_rtstruct import regions_of_rtstruct
 
-        return regions_of_rtstruct(dataset)
-    return None
+        regions = _in_words(regions_of_rtstruct)(dataset)
+    else:
+        return None
+    return [DrawnRegion(region.number, region.name, _in_words(region.make)) for region in regions]
+
+
+def _in_words(read: Callable[[Any], Result]) -> Callable[[Any], Result]:
+    """Return a reader that refuses what pydicom cannot convert, which it finds when an element is asked for."""
+
+    def told(source: Any) -> Result:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # odd values are judged here
+                return read(source)
+        except SpinekitError:
+            raise
+        except Exception as reason:
+            raise InputRefusedError(
+                "file-corrupt",
+                found="The regions of the file cannot be read: an element is absent, or no number where one is needed.",
+                expected="A segmentation or structure set as DICOM describes it.",
+                cause="Another tool wrote it incompletely, or it was damaged.",
+                cure="Export it again, if possible as .seg.nrrd or NIfTI.",
+            ) from reason
+
+    return told
 
 
 def choose_region(regions: list[DrawnRegion], wanted: int | str | None, what: str) -> DrawnRegion:

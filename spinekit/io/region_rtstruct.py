@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spinekit.case import Roi
-from spinekit.errors import InputRefusedError
+from spinekit.errors import InputRefusedError, coded_warning
 from spinekit.geometry import Geometry
 from spinekit.io.region_dicom import DrawnRegion, slice_numbers
 
@@ -37,7 +37,8 @@ def _maker(contours: list[Any], number: int, name: str) -> Any:
         if on is None:
             raise _no_grid(name)
         record = {"method": "file", "format": "RTSTRUCT", "label": number, "contours": len(contours)}
-        roi = Roi(fill_contours(contours, on), on, name, record=record)
+        mask = fill_contours(contours, on)
+        roi = Roi(mask, on, name, tuple(_gaps(mask, name)), record)
         if not roi.mask.any():
             raise InputRefusedError(
                 "roi-empty",
@@ -49,6 +50,16 @@ def _maker(contours: list[Any], number: int, name: str) -> Any:
         return roi
 
     return make
+
+
+def _gaps(mask: Any, name: str) -> list[str]:
+    """Return the warning of contours that leave out slices between the first and the last; nothing is filled in."""
+    drawn = np.flatnonzero(mask.any(axis=(1, 2)))
+    missing = int(drawn[-1] - drawn[0] + 1 - drawn.size) if drawn.size else 0
+    if not missing:
+        return []
+    text = f"'{name}' is drawn in {drawn.size} slices; {missing} between them have no contour and were left empty."
+    return [coded_warning("roi-gaps", text)]
 
 
 def fill_contours(contours: list[Any], on: Geometry) -> Any:

@@ -41,9 +41,13 @@ def regions_of_seg(dataset: Any) -> list[DrawnRegion]:
 
 def _maker(dataset: Any, number: int, name: str, kind: str) -> Any:
     def make(on: Geometry | None) -> Roi:
-        mask, geometry = _mask(dataset, number, kind)
+        frames, positions = _frames_of(dataset, number, kind)
         record = {"method": "file", "format": "DICOM SEG", "label": number, "drawn_on": _told(dataset)}
-        roi = Roi(mask, geometry, name, record=record)
+        slices = _slices_of(dataset, frames, positions, on) if on is not None else None
+        if on is not None and slices is not None:
+            return Roi(_mask(dataset, number, kind, frames, slices, on), on, name, record=record)
+        geometry, places = _grid(dataset, positions)
+        roi = Roi(_mask(dataset, number, kind, frames, places[frames], geometry), geometry, name, record=record)
         return roi if on is None else on_grid(roi, on)
 
     return make
@@ -55,22 +59,45 @@ def _told(dataset: Any) -> str:
     return text if text.startswith("drawn on phase ") and len(text) < 40 else ""
 
 
-def _mask(dataset: Any, number: int, kind: str) -> tuple[Any, Geometry]:
+def _frames_of(dataset: Any, number: int, kind: str) -> tuple[Any, Any]:
+    """Return the numbers of the frames that may hold a segment, and the positions of all frames."""
+    groups, n_frames = dataset.PerFrameFunctionalGroupsSequence, int(dataset.get("NumberOfFrames", 1) or 1)
+    if len(groups) != n_frames:
+        raise _corrupt(f"it holds {n_frames} frames and the places of {len(groups)}")
+    positions = np.array([_group(dataset, g, "PlanePositionSequence").ImagePositionPatient for g in groups], float)
+    mine = [n for n, g in enumerate(groups) if kind == "LABELMAP" or _segment(dataset, g) == number]
+    return np.array(mine, dtype=int), positions
+
+
+def _slices_of(dataset: Any, frames: Any, positions: Any, on: Geometry) -> Any:
+    """Return the slice of a grid that each of some frames is; None where one of them is no slice of it.
+
+    Frames alone do not tell how far apart slices lie where only some of them hold the segment.
+    """
+    slices = np.rint(on.mm_to_index(positions[frames])[:, 2]).astype(int) if len(frames) else frames
+    for n, k in zip(frames, slices, strict=True):
+        group = dataset.PerFrameFunctionalGroupsSequence[int(n)]
+        x, y = _axes(dataset, group)
+        z = np.cross(x, y)
+        z *= np.sign(z @ np.asarray(on.direction)[:, 2]) or 1.0
+        rows, columns = (float(v) for v in _group(dataset, group, "PixelMeasuresSequence").PixelSpacing)
+        size, spacing = (int(dataset.Columns), int(dataset.Rows), 1), (columns, rows, on.spacing_mm[2])
+        own = Geometry(size, spacing, tuple(positions[n].tolist()), _rows_of(x, y, z))
+        place = tuple(float(v) for v in on.index_to_mm((0, 0, int(k))))
+        slice_of_grid = Geometry((*on.size[:2], 1), on.spacing_mm, place, on.direction)  # type: ignore[arg-type]
+        if not 0 <= k < on.size[2] or not own.same_grid(slice_of_grid):
+            return None
+    return slices
+
+
+def _mask(dataset: Any, number: int, kind: str, frames: Any, slices: Any, geometry: Geometry) -> Any:
+    """Return the voxels of a segment; frames are decoded one by one, since a file can hold a hundred segments."""
     from pydicom.pixels.utils import pixel_array
 
-    frames = np.asarray(pixel_array(dataset, raw=True))
-    frames = frames.reshape(-1, int(dataset.Rows), int(dataset.Columns))
-    groups = dataset.PerFrameFunctionalGroupsSequence
-    if len(groups) != len(frames):
-        raise _corrupt(f"it holds {len(frames)} frames and the places of {len(groups)}")
-    positions = np.array([_group(dataset, g, "PlanePositionSequence").ImagePositionPatient for g in groups], float)
-    mine = (
-        np.ones(len(frames), bool) if kind == "LABELMAP" else np.array([_segment(dataset, g) == number for g in groups])
-    )
-    geometry, slices = _grid(dataset, positions)
     mask = np.zeros(geometry.shape_zyx, dtype=bool)
-    for n in np.flatnonzero(mine):
-        mask[slices[n]] |= frames[n] == (number if kind == "LABELMAP" else 1)
+    for n, k in zip(frames, slices, strict=True):
+        frame = np.asarray(pixel_array(dataset, index=int(n), raw=True)).reshape(geometry.shape_zyx[1:])
+        mask[k] |= frame == (number if kind == "LABELMAP" else 1)
     if not mask.any():
         raise InputRefusedError(
             "roi-empty",
@@ -79,7 +106,19 @@ def _mask(dataset: Any, number: int, kind: str) -> tuple[Any, Geometry]:
             cause="The segment was not filled before the export.",
             cure="Export the segmentation again.",
         )
-    return mask, geometry
+    return mask
+
+
+def _axes(dataset: Any, frame: Any) -> tuple[Any, Any]:
+    """Return the unit vectors along columns (x) and rows (y) of a frame, at right angles."""
+    cosines = np.array(_group(dataset, frame, "PlaneOrientationSequence").ImageOrientationPatient, float)
+    x = cosines[:3] / np.linalg.norm(cosines[:3])
+    y = cosines[3:] - x * (x @ cosines[3:])
+    return x, y / np.linalg.norm(y)
+
+
+def _rows_of(x: Any, y: Any, z: Any) -> Any:
+    return tuple(tuple(row) for row in np.stack([x, y, z], axis=1).tolist())
 
 
 def _group(dataset: Any, frame: Any, name: str) -> Any:
@@ -97,11 +136,8 @@ def _segment(dataset: Any, frame: Any) -> int:
 def _grid(dataset: Any, positions: Any) -> tuple[Geometry, Any]:
     """Return the smallest grid that holds all frames, and the slice of each."""
     first = dataset.PerFrameFunctionalGroupsSequence[0]
-    cosines = np.array(_group(dataset, first, "PlaneOrientationSequence").ImageOrientationPatient, float)
     measures = _group(dataset, first, "PixelMeasuresSequence")
-    x = cosines[:3] / np.linalg.norm(cosines[:3])
-    y = cosines[3:] - x * (x @ cosines[3:])
-    y /= np.linalg.norm(y)
+    x, y = _axes(dataset, first)
     z = np.cross(x, y)
     z *= np.sign(z[np.abs(z).argmax()])  # as the reader of series counts slices
     heights = positions @ z
@@ -119,10 +155,8 @@ def _grid(dataset: Any, positions: Any) -> tuple[Geometry, Any]:
     step = float(np.ptp(heights) / slices.max()) if slices.max() else step
     rows, columns = (float(v) for v in measures.PixelSpacing)
     size = (int(dataset.Columns), int(dataset.Rows), int(slices.max()) + 1)
-    axes = np.stack([x, y, z], axis=1)
-    direction = tuple((float(a), float(b), float(c)) for a, b, c in axes)
     origin = (float(lowest[0]), float(lowest[1]), float(lowest[2]))
-    return Geometry(size, (columns, rows, step), origin, direction), slices
+    return Geometry(size, (columns, rows, step), origin, _rows_of(x, y, z)), slices
 
 
 def _corrupt(why: str) -> InputRefusedError:
