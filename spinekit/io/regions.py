@@ -20,6 +20,7 @@ from spinekit.settings import Reading
 __all__ = ["read_roi", "write_roi", "write_volume"]
 
 PathLike = str | os.PathLike[str]
+MOST_COUNTED = 1 << 16  # labels below are found by counting, which takes no sorting
 
 
 def write_volume(volume: Volume, path: PathLike) -> Path:
@@ -91,8 +92,7 @@ def read_roi(
         return Roi(region.mask, region.geometry, name, region.warnings, region.record)
     if isinstance(label, str):
         raise _no_names(shown(path), label)
-    values, geometry = _labels(Path(path), settings or Reading())
-    present = [int(v) for v in np.unique(values) if v != 0]
+    values, geometry, present = _labels(Path(path), settings or Reading())
     what = f"The {shown(path)}"
     if not present:
         raise _empty(what)
@@ -146,20 +146,27 @@ def _no_names(file: str, label: str) -> InputRefusedError:
     )
 
 
-def _labels(path: Path, reading: Reading) -> tuple[Any, Geometry]:
+def _labels(path: Path, reading: Reading) -> tuple[Any, Geometry, list[int]]:
+    """Return the values of a mask, their grid and the labels in it, found slice by slice."""
     from spinekit.io.reading import read_volume
 
     volume = read_volume(path, settings=reading)
     values = np.asarray(volume.values)
-    if not np.isfinite(values).all() or (values != np.round(values)).any() or values.min() < 0:
-        raise InputRefusedError(
-            "format-unsupported",
-            found=f"The {shown(path)} holds no labels but {_range(values)}.",
-            expected="Whole numbers from 0.",
-            cause="It is an image, a probability map, or a mask resampled by interpolation.",
-            cure="Give the label image; turn a probability into a mask by an explicit threshold.",
+    present: set[int] = set()
+    for part in values:
+        if not np.isfinite(part).all() or (part != np.round(part)).any() or part.min() < 0:
+            raise InputRefusedError(
+                "format-unsupported",
+                found=f"The {shown(path)} holds no labels but {_range(values)}.",
+                expected="Whole numbers from 0.",
+                cause="It is an image, a probability map, or a mask resampled by interpolation.",
+                cure="Give the label image; turn a probability into a mask by an explicit threshold.",
+            )
+        few = part.max() < MOST_COUNTED
+        present |= set(
+            (np.flatnonzero(np.bincount(part.ravel().astype(np.int64))) if few else np.unique(part)).tolist()
         )
-    return values.astype(np.int64), volume.geometry
+    return values, volume.geometry, sorted(int(label) for label in present if label)
 
 
 def _range(values: np.ndarray) -> str:

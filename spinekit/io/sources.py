@@ -6,7 +6,7 @@ import os
 import stat
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from spinekit.errors import InputRefusedError, shown
@@ -17,6 +17,22 @@ LARGEST_ARCHIVE = 32 * 1024**3  # bytes unpacked; a dynamic series is rarely abo
 LARGEST_RATIO = 200.0  # DICOM deflates by less than 20; a bomb by 1,000
 
 
+class Archive:
+    """A .zip whose directory is read once, however many of its members are."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._opened: zipfile.ZipFile | None = None
+
+    def read(self, member: str) -> bytes:
+        """Return the bytes of a member."""
+        self._opened = self._opened or zipfile.ZipFile(self.path)
+        return self._opened.read(member)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Archive, (self.path,))
+
+
 @dataclass(frozen=True)
 class FileSource:
     """One file that can be read: ``label`` is a counter, since file names may hold patients' names."""
@@ -24,13 +40,11 @@ class FileSource:
     label: str
     path: Path
     member: str = ""
+    archive: Archive | None = field(default=None, repr=False, compare=False)  # that holds the member
 
     def read(self) -> bytes:
         """Return the bytes of the file."""
-        if self.member:
-            with zipfile.ZipFile(self.path) as archive:
-                return archive.read(self.member)
-        return self.path.read_bytes()
+        return (self.archive or Archive(self.path)).read(self.member) if self.member else self.path.read_bytes()
 
 
 def without_path(text: str, path: str | os.PathLike[str]) -> str:
@@ -67,7 +81,8 @@ def list_sources(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str
     if not path.is_file():
         raise _missing(path)
     if zipfile.is_zipfile(path):
-        return [FileSource(f"file-{n:05d}", path, member) for n, member in enumerate(_members(path), start=1)]
+        archive = Archive(path)
+        return [FileSource(f"file-{n:05d}", path, member, archive) for n, member in enumerate(_members(path), start=1)]
     return [FileSource("file-00001", path)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -170,6 +171,22 @@ def test_a_zip_and_a_list_of_files_are_read_as_the_folder(tmp_path):
         found = read_series(source)
         assert_array_equal(found.signal, series().signal)
         assert_array_equal(found.times_s, TIMES_S)
+
+
+def test_the_directory_of_an_archive_is_read_once(tmp_path, monkeypatch):
+    write_dicom(series(), tmp_path / "images", flavour="canon")
+    archive = shutil.make_archive(str(tmp_path / "dce"), "zip", tmp_path / "images")
+    opened = []
+
+    class Counted(zipfile.ZipFile):
+        def __init__(self, *arguments):
+            opened.append(arguments)
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(zipfile, "ZipFile", Counted)
+    read_series(archive)
+
+    assert len(opened) <= 2  # for the names of its members, and for their bytes
 
 
 @pytest.mark.parametrize("flavour", ["siemens", "siemens-series", "philips-enhanced", "canon"])
