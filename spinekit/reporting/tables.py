@@ -175,6 +175,8 @@ def validity_table(maps: ParameterMaps) -> pd.DataFrame:
     rows = [("validity", "exploratory" if reasons else "supported by the protocol")]
     rows += [("because", reason) for reason in reasons]
     rows += [(key.replace("_", " "), str(told[key])) for key in ("model", "arterial_input", "t1", "delay_range_s")]
+    if told.get("shared_delay_s") is not None:
+        rows.append(("delay, one for the region", f"{told['shared_delay_s']:.1f} s"))
     for name, error in told["standard_error"].items():
         defined = maps[name].values[np.isfinite(maps[name].values)]
         middle = f"{np.median(defined):.3g}" if defined.size else "undefined"
