@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 from numpy.testing import assert_array_equal
 
@@ -17,6 +18,7 @@ from spinekit.case import Acquisition, DynamicSeries, Roi
 from spinekit.errors import CODES, InputRefusedError
 from spinekit.geometry import Geometry
 from spinekit.io import read_roi, read_series, write_roi
+from spinekit.io.siemens_csa import csa_header
 from spinekit.phantom.dicom_writer import DEFECTS, FLAVOURS, write_dicom
 from spinekit.phantom.dicom_writer_mosaic import NOT_IN_A_MOSAIC
 from spinekit.segmentation import grow_region
@@ -104,6 +106,66 @@ def flavoured(flavour: str) -> Callable[[Path], object]:
     return lambda folder: read_series(write_dicom(SERIES, folder, flavour=flavour)[0].parent)
 
 
+def edited(edit: Callable[[pydicom.Dataset, int], None], flavour: str = "canon") -> Callable[[Path], object]:
+    """Return a reader of DICOM images that are changed one by one, each with the number of its phase."""
+
+    def make(folder: Path):
+        paths = write_dicom(SERIES, folder, flavour=flavour)
+        for number, path in enumerate(paths):
+            image = pydicom.dcmread(path)
+            edit(image, number * len(TIMES_S) // len(paths))
+            image.save_as(path)
+        return read_series(folder)
+
+    return make
+
+
+def weeks_apart(image: pydicom.Dataset, t: int) -> None:
+    image.AcquisitionDate = f"202001{1 + 6 * t:02d}"
+
+
+def put_forward(image: pydicom.Dataset, t: int) -> None:
+    """Let the clock be put forward by an hour after the first phase."""
+    hour, rest = int(image.AcquisitionTime[:2]) + (t > 0), image.AcquisitionTime[2:]
+    image.AcquisitionDateTime = f"20200101{hour:02d}{rest}" + ("+0200" if t else "+0100")
+    del image.AcquisitionTime
+
+
+def told_for_the_series(image: pydicom.Dataset, t: int) -> None:
+    image.AcquisitionDateTime = "20200101095500"
+
+
+def counting_more(image: pydicom.Dataset, t: int) -> None:
+    image.NumberOfTemporalPositions = 7
+
+
+def made_at_random(image: pydicom.Dataset, t: int) -> None:
+    image.ContentTime = f"11{7 * image.InstanceNumber % 60:02d}00"
+
+
+def made_backwards(image: pydicom.Dataset, t: int) -> None:
+    image.ContentTime = f"11{30 - t:02d}00"
+
+
+def of_the_first_kind(image: pydicom.Dataset, t: int) -> None:
+    """Put a private header as of before 2004 in the place of the ones that the scanner writes today."""
+    image.pop((0x0019, 0x100A))
+    image.pop((0x0029, 0x1020))
+    told = {"NumberOfImagesInMosaic": ("US", ["6"]), "SliceNormalVector": ("FD", ["0", "0", "1"])}
+    image[0x0029, 0x1010].value = csa_header(told, kind=1)
+
+
+def derived(folder: Path):
+    paths = write_dicom(SERIES, folder, flavour="canon")
+    for path in paths[-6:]:
+        image = pydicom.dcmread(path)
+        image.ImageType, image.SOPInstanceUID = ["DERIVED", "SECONDARY", "OTHER"], pydicom.uid.generate_uid()
+        image.InstanceNumber += 100
+        image.ContentTime = "120000"
+        image.save_as(folder / f"derived-{path.name}")
+    return read_series(folder)
+
+
 def circle(folder: Path):
     write_dicom(SERIES, folder)
     (folder / "again").symlink_to(folder, target_is_directory=True)
@@ -150,10 +212,16 @@ ROWS = [
     Row("4", "TriggerTime alone", "read", "", flavoured("ge-trigger")),
     Row("5", "no tag tells a time", "refused", "times-missing", "no-times"),
     Row("6", "two tags of time tell different orders", "refused", "times-contradict", "contradicting-times"),
+    Row("6", "images made in the opposite order", "refused", "times-contradict", edited(made_backwards)),
+    Row("6", "images made in no order of phases", "read", "", edited(made_at_random)),
+    Row("6", "dates that put the phases days apart", "refused", "times-invalid", edited(weeks_apart)),
+    Row("6", "a time of the series beside the times of the phases", "read", "", edited(told_for_the_series)),
     Row("7", "the clock passes midnight", "read", "", "past-midnight"),
+    Row("7", "the clock is put forward in the night", "read", "", edited(put_forward)),
     Row("8", "two phases share their time", "refused", "times-equal", "equal-times"),
     Row("9", "one image of a phase is missing", "refused", "slice-missing", "missing-slice"),
     Row("10", "the last phase is incomplete", "refused", "phase-incomplete", "incomplete-last-phase"),
+    Row("10", "fewer phases than the images tell of", "warned", "phase-incomplete", edited(counting_more)),
     Row("11", "an image is there twice, with the same pixels", "warned", "slice-duplicate", "duplicate-identical"),
     Row("11", "two images claim one place, with other pixels", "refused", "slice-duplicate", "duplicate-different"),
     Row("12", "the distance between slices varies", "refused", "slices-uneven", "uneven-spacing"),
@@ -170,6 +238,7 @@ ROWS = [
     Row("17", "a phase to the side", "refused", "phase-geometry-varies", "shifted-phase"),
     Row("17", "a phase at other heights", "refused", "phase-geometry-varies", "raised-phase"),
     Row("18", "a subtraction in the series", "warned", "set-aside", "subtraction"),
+    Row("18", "a derived volume that is not called a subtraction", "warned", "series-chosen", derived),
     Row("19", "a slope and intercept for every slice", "read", "", flavoured("philips")),
     Row("20", "a rescale slope of zero", "refused", "slope-zero", "zero-slope"),
     Row("22", "a decimal comma", "refused", "geometry-missing", "decimal-comma"),
@@ -190,6 +259,8 @@ ROWS = [
     Row("32", "links that lead in a circle", "refused", "file-unreadable", circle),
     Row("", "Siemens mosaics, with the private header of the scanner", "read", "", flavoured("siemens-mosaic")),
     Row("", "Siemens mosaics, without it", "refused", "mosaic", "mosaic"),
+    Row("", "Siemens mosaics, with a private header of before 2004", "read", "",
+        edited(of_the_first_kind, "siemens-mosaic")),
     Row("33", "NaN or infinite values", "warned", "not-finite", with_nan),
     Row("34", "a NIfTI file that ends too early", "refused", "file-truncated", cut_nifti),
     Row("34", "the same, uncompressed", "refused", "file-truncated", cut_plain_nifti),
