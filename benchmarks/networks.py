@@ -55,6 +55,20 @@ def dynunet(channels: int, wanted: int) -> nn.Module:
     return min((build(first) for first in range(4, 40)), key=lambda net: abs(n_parameters(net) - wanted))
 
 
+class Padded(nn.Module):
+    """A network that takes any size, by repeating the last slice, row and column as the U-Net does by itself."""
+
+    def __init__(self, net: nn.Module, multiple: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.net, self.multiple = net, multiple
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, C, Z, Y, X) -> (B, 1, Z, Y, X)."""
+        z, y, w = (-n % m for n, m in zip(x.shape[2:], self.multiple, strict=True))
+        result: torch.Tensor = self.net(nn.functional.pad(x, (0, w, 0, y, 0, z), mode="replicate"))
+        return result[:, :, : x.shape[2], : x.shape[3], : x.shape[4]]
+
+
 def fastest(*calls: Callable[[], Any]) -> list[float]:
     """Return the shortest of several times of each call, taken in turn, so that other users disturb all alike."""
     best = [float("inf")] * len(calls)
@@ -124,7 +138,7 @@ def learning(folder: Path, seconds: float) -> None:
     task = SegmentationTask(examples[:-JUDGED], examples[-JUDGED:], Teaching(patch_zyx=(12, 48, 48), batch=2), data={})
     task.batch(0, seed=0, rank=0)  # imports MONAI
     ours = UNet(UNetConfig(CHANNELS))
-    for name, net in (("spinekit U-Net", ours), ("DynUNet", dynunet(CHANNELS, n_parameters(ours)))):
+    for name, net in (("spinekit U-Net", ours), ("DynUNet", Padded(dynunet(CHANNELS, n_parameters(ours)), (4, 8, 8)))):
         torch.manual_seed(0)
         started = time.process_time()
         for step in range(4):
