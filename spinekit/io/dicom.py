@@ -68,6 +68,7 @@ def read_dicom_series(
     if n_phases < 2:
         raise too_few_phases(n_phases)
     times, time_source = _decide_times(ordered, times_s, n_phases)
+    _require_true_size(slices)
     signal = np.empty((n_phases, *geometry.shape_zyx), dtype=np.float32)
     _fill(signal, ordered.table)
     record = {
@@ -106,6 +107,7 @@ def read_dicom_volume(sources: Sequence[FileSource], *, choose: str | None, name
             cause="It is a dynamic series, or an image with several echoes.",
             cure="Read it with spinekit.read_series() and take a phase.",
         )
+    _require_true_size(slices)
     values = np.empty((1, *geometry.shape_zyx), dtype=np.float32)
     _fill(values, tuple(tuple(g) for g in groups))
     return Volume(values[0], geometry, name)
@@ -137,6 +139,22 @@ def _general_warnings(headers: Headers, slices: Sequence[Slice], n_slices: int, 
         yield thin_slab(n_slices)
     if n_phases < 3:
         yield coded_warning("too-few-phases", "Two phases give an enhancement image, but no map over time.")
+
+
+def _require_true_size(slices: Sequence[Slice]) -> None:
+    """Decode one image of those that are packed, whose size the header alone tells, before the array is made.
+
+    Raises
+    ------
+    InputRefusedError
+        ``file-truncated`` if it is not as large as the header says; ``codec-missing``.
+    """
+    packed = [s for s in slices if s.pixels is not None and s.pixels.in_items]
+    if packed:
+        s = max(packed, key=lambda s: (s.pixels.length if s.pixels else 0, -(s.frame or 0)))
+        with python_warnings.catch_warnings():
+            python_warnings.simplefilter("ignore")
+            next(stored_frames(s, [s.frame or 0]))
 
 
 def _fill(signal: np.ndarray, table: Sequence[Sequence[Slice]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any, BinaryIO
 from spinekit.errors import InputRefusedError
 from spinekit.io.dicom_locate import DEFLATED, StoredPixels, locate_pixels, options_of
 from spinekit.io.dicom_tags import number_of
+from spinekit.io.pieces import PIECE
 from spinekit.io.sources import FileSource
 
 __all__ = [
@@ -26,6 +28,9 @@ __all__ = [
 ]
 
 SHORTEST = 132  # preamble and "DICM"
+RLE, LARGEST_RLE = "1.2.840.10008.1.2.5", 64  # two bytes tell at most 128
+LONGEST_META = 1 << 12
+LARGEST_RATIO, SMALL = 200, 100 << 20  # to which deflated images unpack at most; what is no harm whatever the ratio
 SIZES = {"Rows": 0.0, "Columns": 0.0, "NumberOfFrames": 1.0, "BitsAllocated": 16.0}
 
 IMAGE_CLASSES = {  # storage classes whose frames are slices of one volume
@@ -142,6 +147,8 @@ def _parsed(stream: BinaryIO, label: str, *, pixels_too: bool) -> Any:
     if len(head) < SHORTEST:
         return None
     marked = head[128:] == b"DICM"
+    if DEFLATED.encode() in stream.read(LONGEST_META):
+        _require_no_bomb(stream, label)
     stream.seek(0)
     try:
         dataset = pydicom.dcmread(stream, force=not marked, stop_before_pixels=not pixels_too)
@@ -157,6 +164,28 @@ def _parsed(stream: BinaryIO, label: str, *, pixels_too: bool) -> Any:
     if marked and not classes:
         raise _truncated(label, "ends before its pixels begin")
     return dataset
+
+
+def _require_no_bomb(stream: BinaryIO, label: str) -> None:
+    """Refuse a deflated file that unpacks to far more than images do, which is found by unpacking and forgetting."""
+    stream.seek(SHORTEST)
+    (of_group,), length = struct.unpack("<8xL", stream.read(12).ljust(12, b"\0")), 0
+    size = stream.seek(0, 2)
+    stream.seek(min(SHORTEST + 12 + of_group, size))
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        while not unpacker.eof and (held := unpacker.unconsumed_tail or stream.read(PIECE)):
+            length += len(unpacker.decompress(held, PIECE))
+            if length > max(SMALL, LARGEST_RATIO * size):
+                raise InputRefusedError(
+                    "file-too-large",
+                    found=f"{label} would unpack to more than {length >> 20} MiB from {size >> 10} KiB.",
+                    expected=f"An image that unpacks to at most {LARGEST_RATIO} times its size.",
+                    cause="It was damaged, or made to do harm.",
+                    cure="Send the series again from the archive.",
+                )
+    except zlib.error:  # pydicom tells what is wrong with it
+        return
 
 
 def _require_whole(dataset: Any, label: str, *, has_pixels: bool) -> None:
@@ -249,7 +278,7 @@ def check_pixels_fit(dataset: Any, there: int, label: str) -> None:
             cause="The header was damaged.",
             cure="Send the series again from the archive.",
         )
-    if syntax is not None and syntax.is_compressed and there:
+    if syntax is not None and syntax.is_compressed and there and (syntax != RLE or promised <= LARGEST_RLE * there):
         return
     if there < promised:
         raise InputRefusedError(

@@ -16,10 +16,10 @@ import SimpleITK as sitk
 from spinekit.case import DynamicSeries
 from spinekit.errors import InputRefusedError
 from spinekit.geometry import Geometry
-from spinekit.io import read_series, read_volume
+from spinekit.io import dicom_parse, read_series, read_volume
 from spinekit.phantom.dicom_writer import write_dicom
 
-SHAPE = (8, 16, 144, 160)  # 3 M values: 12 MiB as float32, 6 MiB as they are stored
+SHAPE = (8, 12, 128, 144)  # 1.8 M values: 7 MiB as float32, half of it as they are stored
 TIMES_S = [10.0 * t for t in range(SHAPE[0])]
 VALUES = np.random.default_rng(0).integers(1, 3000, SHAPE).astype(np.int16)
 
@@ -103,10 +103,10 @@ def test_reading_holds_little_more_than_the_result(kind, tmp_path):
 
 def test_a_header_that_promises_more_than_its_packed_data_hold_takes_no_memory(tmp_path):
     path = nrrd(tmp_path, encoding="gzip", frames_first=True)
-    path.write_bytes(path.read_bytes().replace(b"160 144 16\n", b"1600 1440 16\n"))
+    path.write_bytes(path.read_bytes().replace(b"144 128 12\n", b"1440 1280 12\n"))
     packed = nifti(tmp_path, packed=True)
     raw = bytearray(gzip.decompress(packed.read_bytes()))
-    raw[42:46] = struct.pack("<hh", 1600, 1440)
+    raw[42:46] = struct.pack("<hh", 1440, 1280)
     packed.write_bytes(gzip.compress(raw, 1))
 
     for source in (path, packed):
@@ -117,6 +117,50 @@ def test_a_header_that_promises_more_than_its_packed_data_hold_takes_no_memory(t
         tracemalloc.stop()
         assert caught.value.code == "file-truncated"
         assert peak < 4 << 20
+
+
+@pytest.mark.parametrize("syntax", [pydicom.uid.RLELossless, pydicom.uid.JPEGLSLossless], ids=["RLE", "JPEG-LS"])
+@pytest.mark.parametrize("rows", [800, 65_535])
+def test_rows_that_packed_pixels_do_not_have_take_no_memory(rows, syntax, tmp_path):
+    grid = Geometry((16, 16, 4), (1.0, 1.0, 4.0))
+    series = DynamicSeries(VALUES[:, :4, :16, :16].astype(np.float32), TIMES_S, grid, "times_s")
+    (path,) = write_dicom(series, tmp_path, flavour="philips-enhanced")
+    image = pydicom.dcmread(path)
+    image.compress(syntax, generate_instance_uid=False)
+    image.Rows, image.Columns = rows, rows
+    image.save_as(path)
+
+    tracemalloc.start()
+    with pytest.raises(InputRefusedError) as caught:
+        read_series(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert caught.value.code == "file-truncated"
+    assert peak < 4 << 20
+
+
+def test_a_deflated_image_that_unpacks_to_no_end_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(dicom_parse, "SMALL", 1 << 20)
+    grid = Geometry((16, 16, 4), (1.0, 1.0, 4.0))
+    series = DynamicSeries(VALUES[:, :4, :16, :16].astype(np.float32), TIMES_S, grid, "times_s")
+    path = write_dicom(series, tmp_path, flavour="philips-enhanced")[0]
+    image = pydicom.dcmread(path)
+    image.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
+    image.save_as(path)
+    assert read_series(path).signal.shape == (8, 4, 16, 16)
+
+    image.PixelData = bytes(16 << 20)
+    image.save_as(path)
+    tracemalloc.start()
+    with pytest.raises(InputRefusedError) as caught:
+        read_series(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert path.stat().st_size < 1 << 20
+    assert caught.value.code == "file-too-large"
+    assert peak < 4 << 20
 
 
 @pytest.mark.parametrize("packed", [False, True])
