@@ -65,12 +65,12 @@ def dicom(folder, *, flavour, packed=False):
 
 # what is held beside the result, in parts of it: a phase is an eighth, and half as large as it is stored
 READERS = {
-    "NIfTI": (0.15, lambda folder: nifti(folder, packed=False)),
-    "NIfTI with a slope": (0.15, lambda folder: nifti(folder, packed=False, slope=0.5)),
-    "packed NIfTI with a slope": (0.15, lambda folder: nifti(folder, packed=True, slope=0.5)),
+    "NIfTI": (0.2, lambda folder: nifti(folder, packed=False)),
+    "NIfTI with a slope": (0.2, lambda folder: nifti(folder, packed=False, slope=0.5)),
+    "packed NIfTI with a slope": (0.2, lambda folder: nifti(folder, packed=True, slope=0.5)),
     "NRRD, frames first": (0.15, lambda folder: nrrd(folder, encoding="raw", frames_first=True)),
     "packed NRRD, frames last": (0.2, lambda folder: nrrd(folder, encoding="gzip", frames_first=False)),
-    "single slices": (0.15, lambda folder: dicom(folder, flavour="siemens")),
+    "single slices": (0.25, lambda folder: dicom(folder, flavour="siemens")),
     "mosaics": (0.3, lambda folder: dicom(folder, flavour="siemens-mosaic")),
     "packed mosaics": (0.35, lambda folder: dicom(folder, flavour="siemens-mosaic", packed=True)),
     "a multi-frame file per phase": (0.15, lambda folder: dicom(folder, flavour="siemens-xa")),
