@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import warnings as python_warnings
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from spinekit.io.dicom_grid import grid_of, group_by_position, require_phases_on
 from spinekit.io.dicom_headers import Headers, Slice, read_headers
 from spinekit.io.dicom_mosaic import cut, require_empty_remainder
 from spinekit.io.dicom_order import Ordered, order_phases
+from spinekit.io.dicom_parse import opened
 from spinekit.io.dicom_pixels import stored_frames
 from spinekit.io.notes import thin_slab
 from spinekit.io.sources import FileSource
@@ -176,10 +176,9 @@ def open_dataset(s: Slice) -> Any:
     """Return the whole dataset of the file that a slice lies in."""
     import pydicom
 
-    with python_warnings.catch_warnings():
+    with python_warnings.catch_warnings(), opened(s.source) as stream:
         python_warnings.simplefilter("ignore")  # odd values were judged when the header was read
-        held = io.BytesIO(s.source.read()) if s.source.member else s.source.path  # a file is read once, not copied
-        dataset = pydicom.dcmread(held, force=True)
+        dataset = pydicom.dcmread(stream, force=True)
         if not hasattr(dataset.file_meta, "TransferSyntaxUID"):
             dataset.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
     return dataset

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from spinekit.errors import InputRefusedError
 from spinekit.io.dicom_locate import DEFLATED, StoredPixels, locate_pixels, options_of
 from spinekit.io.dicom_tags import number_of
-from spinekit.io.pieces import PIECE
+from spinekit.io.pieces import PIECE, Bounded
 from spinekit.io.sources import FileSource
 
 __all__ = [
@@ -55,7 +55,7 @@ def opened(source: FileSource) -> Iterator[BinaryIO]:
         yield io.BytesIO(bytes_of(source))
         return
     try:
-        stream = open(source.path, "rb")  # noqa: SIM115 - what fails while it is open is not ours to judge
+        stream = Bounded(source.path)  # what fails while it is open is not ours to judge
     except OSError as reason:
         raise _unreadable(source.label, reason) from reason
     with stream:

@@ -15,6 +15,7 @@ import numpy as np
 
 from spinekit.errors import InputRefusedError, coded_warning
 from spinekit.geometry import SAME_GRID_TOLERANCE_VOXEL, Geometry
+from spinekit.io.nifti_extensions import untrue_extension
 from spinekit.io.pieces import PIECE, gzip_tells, padding_of, unpacked_size
 from spinekit.io.sources import shown, without_path
 from spinekit.settings import Reading
@@ -48,7 +49,11 @@ def read_nifti(path: Path, *, reading: Reading) -> NiftiContent:
     import nibabel
 
     try:
+        if why := untrue_extension(path):
+            raise _corrupt(path, why)
         image: Any = nibabel.load(path)
+    except InputRefusedError:
+        raise
     except Exception as reason:  # nibabel raises its own, OSError, EOFError and zlib errors for damaged files
         raise _damaged(path, str(reason)) from reason
     header = image.header

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
 
-__all__ = ["PIECE", "Numbers", "Unpacked", "fill", "gzip_tells", "padding_of", "unpacked_size"]
+__all__ = ["PIECE", "Bounded", "Numbers", "Unpacked", "fill", "gzip_tells", "padding_of", "unpacked_size"]
 
 PIECE = 1 << 18  # bytes that are read at a time; in double they take four times as much
 PADDING = 64  # bytes after the last value that a writer may have filled up with
@@ -78,6 +79,20 @@ def fill(source: Any, shape: tuple[int, ...], frames: int | None, stored: np.dty
                 raise EOFError(f"it promises {out.size * stored.itemsize} bytes and holds {there}")
             part[...] = np.frombuffer(data, dtype=stored).reshape(part.shape)
     return out
+
+
+class Bounded(io.BufferedReader):
+    """A file that is read as far as it goes: a length that lies takes no memory for what is not there."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        super().__init__(io.FileIO(path))
+        self._size = os.fstat(self.fileno()).st_size
+
+    def read(self, wanted: int | None = -1, /) -> bytes:
+        """Return up to so many bytes; all that are left for -1."""
+        if wanted is not None and wanted > PIECE:
+            wanted = min(wanted, max(self._size - self.tell(), 0))
+        return super().read(wanted)
 
 
 class Unpacked:

@@ -13,6 +13,7 @@ import numpy as np
 from spinekit.case import Roi
 from spinekit.errors import GridMismatchError, InputRefusedError, SpinekitError, coded_warning
 from spinekit.geometry import Geometry, grid_mismatch, turned_onto
+from spinekit.io.pieces import Bounded
 
 __all__ = ["DrawnRegion", "choose_region", "dicom_region_reader"]
 
@@ -36,7 +37,8 @@ def dicom_region_reader(path: Path) -> list[DrawnRegion] | None:
     import pydicom
 
     try:
-        dataset = pydicom.dcmread(path)
+        with Bounded(path) as stream:
+            dataset = pydicom.dcmread(stream)
         kind = str(dataset.get("SOPClassUID", ""))
     except Exception:  # no DICOM, or damaged: other readers tell which
         return None

@@ -140,6 +140,52 @@ def test_rows_that_packed_pixels_do_not_have_take_no_memory(rows, syntax, tmp_pa
     assert peak < 4 << 20
 
 
+def test_an_element_that_is_longer_than_its_file_takes_no_memory(tmp_path):
+    grid = Geometry((16, 16, 4), (1.0, 1.0, 4.0))
+    series = DynamicSeries(VALUES[:, :4, :16, :16].astype(np.float32), TIMES_S, grid, "times_s")
+    path = write_dicom(series, tmp_path, flavour="philips-enhanced")[0]
+    data = bytearray(path.read_bytes())
+    at = data.index(b"\x28\x00\x10\x00US\x02\x00")  # Rows becomes an element of 1 GiB
+    data[at + 4 : at + 12] = b"OB\0\0" + (1 << 30).to_bytes(4, "little")
+    path.write_bytes(data)
+
+    tracemalloc.start()
+    with pytest.raises(InputRefusedError):
+        read_series(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 4 << 20
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("size", [1 << 30, 4, -16, 0])
+def test_an_extension_of_a_nifti_that_cannot_be_takes_no_memory(size, packed, tmp_path):
+    path = nifti(tmp_path, packed=False)
+    raw = bytearray(path.read_bytes())
+    path.unlink()
+    raw[348:352] = b"\1\0\0\0"
+    raw[352:352] = struct.pack("<ii", 48, 4) + b"text".ljust(40) + struct.pack("<ii", size, 4) + bytes(40)
+    raw[108:112] = struct.pack("<f", 352.0 + 96)
+    path = tmp_path / ("a.nii.gz" if packed else "a.nii")
+
+    def written(data):
+        path.write_bytes(gzip.compress(data, 1) if packed else data)
+        return path
+
+    written(raw)
+    tracemalloc.start()
+    with pytest.raises(InputRefusedError) as caught:
+        read_series(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert caught.value.code == "file-corrupt"
+    assert peak < 2 << 20
+
+    raw[400:404] = struct.pack("<i", 48)
+    assert read_series(written(raw)).signal.shape == SHAPE
+
+
 def test_a_deflated_image_that_unpacks_to_no_end_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(dicom_parse, "SMALL", 1 << 20)
     grid = Geometry((16, 16, 4), (1.0, 1.0, 4.0))
