@@ -60,14 +60,22 @@ def choose_slices(headers: Headers, wanted: str | None, *, phases: int = 2) -> t
     if len(timed) > 1:
         raise _ambiguous(timed)
     if not timed:
-        raise too_few_phases(1)
+        raise too_few_phases(1, _joinable(list(stacks.values())))
     chosen = next(iter(timed.values()))
     _require_one_examination(chosen)
     return chosen, [*_told(chosen, stacks, wanted), *_told_alike(chosen, stacks)]
 
 
-def too_few_phases(n_phases: int) -> InputRefusedError:
-    """Return the refusal of a source without phases."""
+def too_few_phases(n_phases: int, joinable: str = "") -> InputRefusedError:
+    """Return the refusal of a source without phases, with the series that could be phases of one, such as "4+5"."""
+    if joinable:
+        return InputRefusedError(
+            "too-few-phases",
+            found=f"No series has phases; series {joinable} have one protocol and grid, but names that differ.",
+            expected="Several phases in one series, or in series of one name.",
+            cause="Each phase was saved under a name of its own, such as before and after contrast agent.",
+            cure=f"If they are phases of one series, join them with series='{joinable}' or --series {joinable}.",
+        )
     return InputRefusedError(
         "too-few-phases",
         found=f"The series has {n_phases} phase.",
@@ -178,15 +186,30 @@ def _told_alike(chosen: Stack, stacks: Mapping[tuple[str, int], Stack]) -> list[
     """Tell of series that were left out and have the protocol and the grid of the chosen one."""
     taken = {id(s) for s in chosen}
     left = [stack for stack in stacks.values() if id(stack[0]) not in taken]
-    alike = [stack for stack in left if _alike(_typical(chosen), _typical(stack)) and not _difference(chosen, stack)[0]]
-    numbers = [stack[0].series_number for stack in (*alike, chosen)]
+    alike = [stack for stack in left if _could_be_phases(chosen, stack)]
     if not alike:
         return []
+    out = sorted({stack[0].series_number for stack in alike})
+    together = sorted({*out, *(s.series_number for s in chosen)}, key=lambda n: (len(n), n))
     text = (
-        f"Series {', '.join(numbers[:-1])} was left out, but has the protocol and grid of the dynamic series: it may "
-        f"be its phase before contrast agent. If so, join them with series='{'+'.join(sorted(set(numbers)))}'."
+        f"Series {', '.join(out)} was left out, but has the protocol and grid of the dynamic series: it may "
+        f"be its phase before contrast agent. If so, join them with series='{'+'.join(together)}'."
     )
     return [coded_warning("series-alike", text)]
+
+
+def _could_be_phases(one: Stack, other: Stack) -> bool:
+    """Whether two stacks have one protocol, type of image, direction and grid, whatever they are called."""
+    a, b = _typical(one), _typical(other)
+    near = np.abs(np.asarray(a.orientation) - np.asarray(b.orientation)).max() < SAME_DIRECTION
+    return bool(near) and _facts(a)[:2] == _facts(b)[:2] and not _difference(one, other)[0]
+
+
+def _joinable(stacks: Sequence[Stack]) -> str:
+    """Return the numbers of the most series that could be phases of one, such as "4+5+6"; "" if there are none."""
+    groups = [{s[0].series_number for s in stacks if s is one or _could_be_phases(one, s)} - {""} for one in stacks]
+    numbers = max(groups, key=len, default=set())
+    return "+".join(sorted(numbers, key=lambda n: (len(n), n))) if len(numbers) > 1 else ""
 
 
 def _families(stacks: Iterable[Stack]) -> list[list[Stack]]:

@@ -200,6 +200,33 @@ def test_of_two_dynamic_series_none_is_guessed(tmp_path):
     assert_array_equal(read_series(tmp_path, series="9").signal, VALUES)
 
 
+NAMES = ["VIBE pre", "VIBE arterial", "VIBE portal", "VIBE late"]
+
+
+def per_phase(t, z, **more):
+    return timed(t, z, SeriesInstanceUID=OF_PHASE[t], SeriesNumber=10 + t, InstanceNumber=z + 1, **more)
+
+
+def test_phases_under_names_of_their_own_are_joined_when_asked_for(tmp_path):
+    written(tmp_path, images(lambda t, z: per_phase(t, z, SeriesDescription=NAMES[t])))
+
+    with pytest.raises(InputRefusedError, match=r"series='10\+11\+12\+13'") as caught:
+        read_series(tmp_path)
+
+    assert caught.value.code == "too-few-phases"
+    assert_array_equal(read_series(tmp_path, series="10+11+12+13").signal, VALUES)
+
+
+def test_a_phase_before_contrast_under_another_name_is_not_left_out_without_a_word(tmp_path):
+    written(tmp_path, images(lambda t, z: per_phase(t, z, SeriesDescription=f"VIBE post {t}" if t else "VIBE pre")))
+
+    found = read_series(tmp_path)
+
+    assert_array_equal(found.signal, VALUES[1:])
+    assert any(w.startswith("[series-alike]") and "series='10+11+12+13'" in w for w in found.warnings)
+    assert_array_equal(read_series(tmp_path, series="10+11+12+13").signal, VALUES)
+
+
 KINDS = {
     "echo": ("7, echo=2.3", lambda e: {"EchoTime": 2.3 * (e + 1)}),
     "flip": ("flip=5", lambda e: {"FlipAngle": 5 + 10 * e}),
