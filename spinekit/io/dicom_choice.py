@@ -54,13 +54,14 @@ def choose_slices(headers: Headers, wanted: str | None, *, phases: int = 2) -> t
         return next(iter(stacks.values())), []
     if SEVERAL_NUMBERS.fullmatch(wanted or ""):
         return _all_of(stacks), []
-    several = {key: stack for key, stack in stacks.items() if _phases(stack) >= 2} or _join(stacks)
+    possible = _without_diffusion(stacks)
+    several = {key: stack for key, stack in possible.items() if _phases(stack) >= 2} or _join(possible)
     best = max((_phases(stack) for stack in several.values()), default=0)
     timed = {key: stack for key, stack in several.items() if _phases(stack) >= min(3, best)}
     if len(timed) > 1:
         raise _ambiguous(timed)
     if not timed:
-        raise too_few_phases(1, _joinable(list(stacks.values())))
+        raise too_few_phases(1, _joinable(list(possible.values())))
     chosen = next(iter(timed.values()))
     _require_one_examination(chosen)
     return chosen, [*_told(chosen, stacks, wanted), *_told_alike(chosen, stacks)]
@@ -119,6 +120,27 @@ def _asked_for(s: Slice, wanted: str) -> bool:
     if wanted.isdigit() or SEVERAL_NUMBERS.fullmatch(wanted):
         return s.series_number in wanted.split("+")
     return wanted == s.series_uid or wanted.lower() in s.description.lower()
+
+
+def _without_diffusion(stacks: Stacks) -> Stacks:
+    """Return the stacks of series that hold no diffusion-weighted image: b-values and directions are no phases.
+
+    Raises
+    ------
+    InputRefusedError
+        ``too-few-phases`` if no stack is left.
+    """
+    weighted = {s.series_uid for stack in stacks.values() for s in stack if s.b_value > 0}
+    left = {key: stack for key, stack in stacks.items() if stack[0].series_uid not in weighted}
+    if left:
+        return left
+    raise InputRefusedError(
+        "too-few-phases",
+        found="The images are diffusion-weighted: those at one position differ in b-value or direction.",
+        expected="Phases of a dynamic series with contrast agent.",
+        cause="Another series of the examination was chosen.",
+        cure="Choose the dynamic series; a single volume is read with spinekit.read_volume().",
+    )
 
 
 def _stacks(slices: Sequence[Slice]) -> dict[tuple[str, int], list[Slice]]:

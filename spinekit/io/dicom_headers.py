@@ -17,6 +17,7 @@ from spinekit.io.dicom_mosaic import Tile, is_mosaic, require_no_mosaic, tiles_o
 from spinekit.io.dicom_parse import check_pixels_fit, opened, parse_header, refused_kind, sha256_of
 from spinekit.io.dicom_tags import (
     as_dict,
+    b_value_of,
     clocks_of,
     first_item,
     first_number,
@@ -62,6 +63,7 @@ class Slice:
     private_scale: float | None = None
     tile: Tile | None = None  # of a mosaic; `shape` and `position` are then the tile's
     pixels: StoredPixels | None = field(default=None, repr=False)  # of the whole file
+    b_value: float = 0.0  # s/mm²; above 0 for diffusion-weighted images
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,7 @@ def _slices_of(
         **scale_of(dataset, source.label),
         instance=int(instance) if np.isfinite(instance) else 0,
         clocks=clocks_of(dataset),
+        b_value=b_value_of(dataset),
         private_scale=None if private is None else first_number(private.value),
     )
     if not is_mosaic(dataset, whole.shape, source.label):
@@ -241,6 +244,7 @@ def _frames_of(dataset: Any, shared: dict[str, Any], aside: Counter[str]) -> Ite
             **place_of(place, first_item(groups, "PixelMeasuresSequence"), label),
             **scale_of(first_item(groups, "PixelValueTransformationSequence") or dataset, label),
             instance=first + number + 1,
+            b_value=b_value_of(first_item(groups, "MRDiffusionSequence")),
             clocks={**of_file, **_frame_clocks(groups, dimension)},
             private_scale=None if private is None else first_number(private.value),
         )

@@ -15,6 +15,7 @@ __all__ = [
     "TIME_OF_DAY",
     "ZONE",
     "as_dict",
+    "b_value_of",
     "clocks_of",
     "first_item",
     "first_number",
@@ -148,6 +149,16 @@ def clocks_of(dataset: Any) -> dict[str, float]:
     begun = first_number(private_value(dataset, 0x2005, "PHILIPS MR IMAGING DD 001", 0xA0, nameless=False))
     found["DynamicScanBeginTime"] = np.nan if begun is None else begun
     return {name: float(value) for name, value in found.items() if np.isfinite(value)}
+
+
+def b_value_of(dataset: Any) -> float:
+    """Return the b-value of an image or of a frame's diffusion group, s/mm²; 0 where it tells none."""
+    told = [number_of(dataset, "DiffusionBValue", np.nan)]
+    if hasattr(dataset, "file_meta"):
+        private = ((0x0019, "SIEMENS MR HEADER", 0x0C), (0x2001, "PHILIPS IMAGING DD 001", 0x03))
+        values = (private_value(dataset, *place, nameless=False) for place in private)
+        told += [number for value in values if (number := first_number(value)) is not None]
+    return max((float(value) for value in told if np.isfinite(value)), default=0.0)
 
 
 def first_item(groups: Any, name: str) -> Any:

@@ -200,6 +200,34 @@ def test_of_two_dynamic_series_none_is_guessed(tmp_path):
     assert_array_equal(read_series(tmp_path, series="9").signal, VALUES)
 
 
+def weighted(how, b):
+    """Return a series of diffusion-weighted images, with the b-value where a vendor tells it."""
+    made = images(lambda t, z: timed(t, z, SeriesInstanceUID=OF_PHASE[0], SeriesNumber=3))
+    for (t, _), dataset in zip(PLACES, made, strict=True):
+        if how == "standard":
+            dataset.DiffusionBValue = float(b[t])
+        else:
+            group, creator, element, kind = {
+                "Siemens": (0x0019, "SIEMENS MR HEADER", 0x0C, "IS"),
+                "Philips": (0x2001, "Philips Imaging DD 001", 0x03, "FL"),
+            }[how]
+            dataset.private_block(group, creator, create=True).add_new(element, kind, b[t])
+    return made
+
+
+@pytest.mark.parametrize("how", ["standard", "Siemens", "Philips"])
+@pytest.mark.parametrize("b", [(0, 400, 800, 1200), (0, 0, 0, 800), (800, 800, 800, 800)], ids=str)
+def test_b_values_and_directions_are_no_phases(how, b, tmp_path):
+    for name in ("alone", "beside"):
+        (tmp_path / name).mkdir()
+
+    assert code_of(read_series, written(tmp_path / "alone", weighted(how, b))) == "too-few-phases"
+    found = read_series(written(tmp_path / "beside", images(timed) + weighted(how, b)))
+
+    assert_array_equal(found.signal, VALUES)
+    assert found.warnings[0].startswith("[series-chosen]")
+
+
 NAMES = ["VIBE pre", "VIBE arterial", "VIBE portal", "VIBE late"]
 
 

@@ -147,6 +147,10 @@ def made_backwards(image: pydicom.Dataset, t: int) -> None:
     image.ContentTime = f"11{30 - t:02d}00"
 
 
+def diffusion(image: pydicom.Dataset, t: int) -> None:
+    image.DiffusionBValue = 400.0 * t
+
+
 def of_the_first_kind(image: pydicom.Dataset, t: int) -> None:
     """Put a private header as of before 2004 in the place of the ones that the scanner writes today."""
     image.pop((0x0019, 0x100A))
@@ -257,6 +261,7 @@ ROWS = [
     Row("28", "files without preamble", "read", "", "no-preamble"),
     Row("30", "images of two patients", "refused", "patients-mixed", "mixed-patients"),
     Row("32", "links that lead in a circle", "refused", "file-unreadable", circle),
+    Row("", "a diffusion-weighted series", "refused", "too-few-phases", edited(diffusion)),
     Row("", "Siemens mosaics, with the private header of the scanner", "read", "", flavoured("siemens-mosaic")),
     Row("", "Siemens mosaics, without it", "refused", "mosaic", "mosaic"),
     Row("", "Siemens mosaics, with a private header of before 2004", "read", "",
