@@ -21,9 +21,10 @@ def without_copies(groups: Sequence[Sequence[Slice]], same: SamePixels) -> tuple
     dropped = 0
     for group in groups:
         stay: list[Slice] = []
+        seen: dict[tuple[object, ...], Slice] = {}
         for s in group:
-            twin = next((k for k in stay if k.clocks == s.clocks and k.instance == s.instance), None)
-            if twin is not None and s.clocks and same(twin, s):
+            twin = seen.setdefault((s.instance, *sorted(s.clocks.items())), s)
+            if twin is not s and s.clocks and same(twin, s):
                 dropped += 1
             else:
                 stay.append(s)
