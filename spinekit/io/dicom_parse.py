@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import struct
@@ -153,9 +154,9 @@ def _parsed(stream: BinaryIO, label: str, *, pixels_too: bool) -> Any:
     try:
         dataset = pydicom.dcmread(stream, force=not marked, stop_before_pixels=not pixels_too)
         classes = _classes(dataset)
-    except OSError:
-        raise
     except Exception as reason:  # a damaged header raises many things
+        if isinstance(reason, OSError) and reason.errno != errno.EINVAL:  # which is a place that no file has
+            raise
         if marked:
             raise _truncated(label, "cannot be read to the end of its header") from reason
         return None

@@ -2,7 +2,8 @@
 
     python tests/fuzz/fuzz_readers.py --inputs 20000
 
-or in pieces that make the same inputs: --first 0 --inputs 2500, --first 2500 --inputs 2500, and so on.
+or in pieces that make the same inputs: --first 0 --inputs 2500, --first 2500 --inputs 2500, and so on. With --packed
+the same is done to compressed DICOM (RLE, JPEG-LS, deflated) and to packed NRRD.
 
 A finding is: an error that is not one of ours, more than five seconds, memory beyond twice what the file honestly
 holds (plus a fixed part for the libraries; followed for every third input of a format, and wherever the process grew by
@@ -219,7 +220,38 @@ class NrrdInputs:
         return Fuzzed(path, lambda: touched_by_nrrd(self.header, header), len(header) + len(self.pixels))
 
 
+class PackedDicomInputs(DicomInputs):
+    """The same in compressed transfer syntaxes, one of them in each flavour."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        uids = (pydicom.uid.RLELossless, pydicom.uid.JPEGLSLossless, pydicom.uid.DeflatedExplicitVRLittleEndian)
+        for number, (flavour, files) in enumerate(self.files.items()):
+            self.files[flavour] = [self._packed(data, uids[number % len(uids)]) for data in files]
+
+    @staticmethod
+    def _packed(data: bytes, syntax: pydicom.uid.UID) -> bytes:
+        image, stream = pydicom.dcmread(io.BytesIO(data)), io.BytesIO()
+        if syntax.is_encapsulated:
+            image.compress(syntax, generate_instance_uid=False)
+        image.file_meta.TransferSyntaxUID = syntax
+        image.save_as(stream)
+        return stream.getvalue()
+
+
+class PackedNrrdInputs(NrrdInputs):
+    """The same with its values packed by gzip."""
+
+    def __init__(self, folder: Path) -> None:
+        import gzip
+
+        super().__init__(folder)
+        self.header = self.header.replace(b"encoding: raw", b"encoding: gzip")
+        self.pixels = gzip.compress(self.pixels, 1)
+
+
 FORMATS: dict[str, Callable[[Path], Any]] = {"dicom": DicomInputs, "nifti": NiftiInputs, "nrrd": NrrdInputs}
+PACKED: dict[str, Callable[[Path], Any]] = {"dicom": PackedDicomInputs, "nrrd": PackedNrrdInputs}
 
 
 def _late(signum: int, frame: Any) -> None:
@@ -284,7 +316,13 @@ def wrong_success(series: DynamicSeries, given: Fuzzed) -> str:
 
 
 def run(
-    inputs: int, *, seed: int = 0, first: int = 0, only: int | None = None, progress: bool = False
+    inputs: int,
+    *,
+    seed: int = 0,
+    first: int = 0,
+    only: int | None = None,
+    packed: bool = False,
+    progress: bool = False,
 ) -> tuple[Counter, list[str]]:
     """Read so many mutated inputs; return how often each outcome was, and the findings."""
     outcomes: Counter[str] = Counter()
@@ -292,7 +330,7 @@ def run(
     signal.signal(signal.SIGPROF, _late)
     with tempfile.TemporaryDirectory() as root, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        makers = {name: kind(Path(root) / name) for name, kind in FORMATS.items()}
+        makers = {name: kind(Path(root) / name) for name, kind in (PACKED if packed else FORMATS).items()}
         names = list(makers)
         for number in range(first, first + inputs) if only is None else [only]:
             name = names[number % len(names)]
@@ -315,8 +353,10 @@ def main() -> int:
     asked.add_argument("--first", type=int, default=0, help="number of the first input")
     asked.add_argument("--seed", type=int, default=0)
     asked.add_argument("--only", type=int, default=None, help="one input by its number")
+    asked.add_argument("--packed", action="store_true", help="compressed DICOM and packed NRRD")
     given = asked.parse_args()
-    outcomes, findings = run(given.inputs, seed=given.seed, first=given.first, only=given.only, progress=True)
+    choices = {"seed": given.seed, "first": given.first, "only": given.only, "packed": given.packed}
+    outcomes, findings = run(given.inputs, **choices, progress=True)
     for outcome, count in sorted(outcomes.items()):
         print(f"{count:8d}  {outcome}")
     for finding in findings[:50]:

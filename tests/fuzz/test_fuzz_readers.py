@@ -25,6 +25,12 @@ def test_mutated_headers_are_refused_in_words_or_read_rightly():
     assert len(outcomes) > 8  # not all of one kind
 
 
+def test_mutated_headers_of_packed_files_are_too():
+    outcomes, findings = fuzz_readers().run(60, seed=1, packed=True)
+    assert findings == []
+    assert len(outcomes) > 6
+
+
 def test_the_fuzz_run_notices_a_wrong_success_and_a_crash(monkeypatch):
     module = fuzz_readers()
     series = module.base_series()
