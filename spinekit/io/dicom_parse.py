@@ -155,7 +155,7 @@ def _parsed(stream: BinaryIO, label: str, *, pixels_too: bool) -> Any:
         dataset = pydicom.dcmread(stream, force=not marked, stop_before_pixels=not pixels_too)
         classes = _classes(dataset)
     except Exception as reason:  # a damaged header raises many things
-        if isinstance(reason, OSError) and reason.errno != errno.EINVAL:  # which is a place that no file has
+        if isinstance(reason, OSError) and reason.errno not in (None, errno.EINVAL):  # the drive's, not pydicom's
             raise
         if marked:
             raise _truncated(label, "cannot be read to the end of its header") from reason
