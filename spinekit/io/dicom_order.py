@@ -195,7 +195,7 @@ def _times(
         if (np.diff(after) > 0).all() and after[-1] > LONGEST_S:
             return None, tag, [], _too_long(clock, float(after[-1]))
         if (np.diff(after) > 0).all():
-            return after, clock, [], None
+            return after, clock, _made_not_taken(groups, clock), None
         if len(set(after)) > 1:
             partly[clock] = np.round(after, 3).tolist()
     step = {s.clocks.get("TemporalResolution", 0.0) for g in groups for s in g}
@@ -203,6 +203,18 @@ def _times(
         text = f"Times were computed from TemporalResolution ({only:g} s), since no clock tag tells them."
         return only * np.arange(n_phases), "TemporalResolution", [coded_warning("times-computed", text)], None
     return None, tag, [], _equal_times(*next(iter(partly.items()))) if partly else None
+
+
+def _made_not_taken(groups: Groups, clock: str) -> list[str]:
+    """Return the warning of times at which images were made, where the time of acquisition is one for all phases."""
+    acquired = {s.clocks.get("AcquisitionTime") for group in groups for s in group}
+    if clock not in ("ContentTime", "SeriesTime") or len(acquired) > 1 or None in acquired:
+        return []
+    text = (
+        f"The times are {clock}, when images were made: AcquisitionTime is the same in all phases. "
+        "Compare them with the protocol."
+    )
+    return [coded_warning("times-made", text)]
 
 
 def _equal_times(clock: str, values: Sequence[float], *, cure: str = GIVE_TIMES) -> InputRefusedError:

@@ -122,8 +122,6 @@ CLOCKS = {
     "GE, series per phase with a trigger": ("TriggerTime", lambda t, z: {
         "SeriesInstanceUID": OF_PHASE[t], "SeriesNumber": 300 + t, "AcquisitionTime": "100000",
         "TriggerTime": 1000 * TIMES_S[t], "InstanceNumber": z + 1}),
-    "Siemens TWIST, one AcquisitionTime": ("ContentTime", lambda t, z: {
-        "AcquisitionTime": "100000", "ContentTime": clock(36100 + TIMES_S[t]), "AcquisitionNumber": t + 1}),
     "ContentTime that jitters by a second": ("ContentTime", lambda t, z: {
         "ContentTime": clock(36000 + TIMES_S[t] + z % 2)}),
 }  # fmt: skip
@@ -295,6 +293,15 @@ def test_flip_angles_of_a_t1_measurement_beside_the_phases_are_left_out_and_told
     assert_array_equal(found.signal, VALUES)
     assert found.warnings[0].startswith("[series-chosen]")
     assert "flip=2" in found.warnings[0]
+
+
+def test_times_at_which_images_were_made_are_told_where_the_acquisition_has_one_time(tmp_path):
+    made = images(lambda t, z: {"AcquisitionTime": "100000", "ContentTime": clock(36100 + TIMES_S[t])})
+    found = read_series(written(tmp_path, made))
+    assert_array_equal(found.signal, VALUES)
+    assert_allclose(found.times_s, TIMES_S)
+    assert found.time_source == "ContentTime"
+    assert found.warnings[0].startswith("[times-made]")
 
 
 def test_the_private_clock_of_philips_tells_the_times_where_no_other_does(tmp_path):
