@@ -8,7 +8,7 @@ import numpy as np
 
 from spinekit.case import DynamicSeries, Roi, Volume
 from spinekit.kinetics.fit import fit_tofts
-from spinekit.kinetics.quantitative import SHARING, Input, _delays, _input, _protocol, _shares, _tissue_t1, one_delay
+from spinekit.kinetics.quantitative import Input, _delays, _input, _protocol, _region, _shares, _tissue_t1
 from spinekit.kinetics.signal import concentration_from_signal, spgr_signal
 from spinekit.kinetics.tofts import extended_tofts
 
@@ -60,7 +60,7 @@ def fitted_enhancement(
     blood = _input(arterial, series, n_baseline)
     delays = _delays(series, n_baseline, blood)
     if _shares(series, roi):
-        delays = one_delay(content[:, :: 1 + where.size // SHARING], series, blood, delays, model)
+        delays = _region(content, series, blood, delays, model)
     fit = fit_tofts(
         content, series.times_s, blood.plasma_mM, plasma_times_s=blood.times_s, model=model, delay_range_s=delays
     )

@@ -12,6 +12,7 @@ from spinekit.case import DynamicSeries, ParameterMaps, Roi, Volume, require_bas
 from spinekit.errors import InputRefusedError, coded_warning
 from spinekit.geometry import require_same_grid
 from spinekit.kinetics.aif import BIEXPONENTIAL, HEMATOCRIT, biexponential_aif, parker_aif
+from spinekit.kinetics.delay import SHARING, region_delay
 from spinekit.kinetics.fit import fit_tofts
 from spinekit.kinetics.signal import RELAXIVITY_PER_MM_S, concentration_from_signal
 from spinekit.quantities import QUANTITIES
@@ -24,7 +25,6 @@ BLOOD_T1_S = 1.6  # arterial blood at 3 T (Lu 2004, Magn Reson Med 52:679: 1.62 
 FINE_S = 1.0  # step of a population curve: it changes within seconds
 SPARE_S = 6.0  # of delay beyond the interval in which the bolus arrived
 EARLY_S = 3.0  # before a measured input: an estimate that may not err below 0 is too late, and Ktrans too low
-SHARING = 4096  # voxels of a region that tell its delay; more do not change it
 ENOUGH_PHASES = 20
 CHUNK = 65536  # voxels whose concentration is held at a time, so that a whole series costs little memory
 STEP_S, LENGTH_S = 5.0, 180.0  # what a quantitative protocol keeps to (QIBA DCE profile: at most 5 s, at least 5 min)
@@ -112,8 +112,8 @@ def quantitative_maps(
         Where the bolus delay is looked for, s. If not given, the interval in which it arrived and 6 s more, or
         from 3 s before a measured input to 6 s after it.
     shared_delay : bool, optional
-        One delay for all voxels of the region, the mean of theirs, at which they are fitted once more. If not given,
-        where there is a region and phases are more than 5 s apart: such phases cannot tell a voxel's own.
+        One delay for all voxels of the region (`spinekit.kinetics.delay`). If not given, where there is a region and
+        phases are more than 5 s apart: such phases cannot tell a voxel's own.
     relaxivity_per_mM_s : float
 
     Returns
@@ -148,7 +148,7 @@ def quantitative_maps(
 
     shared = _shares(series, within) if shared_delay is None else shared_delay
     some = slice(None, None, 1 + where.size // SHARING)
-    limits = one_delay(content(some), series, blood, delays, model) if shared else delays
+    limits = _region(content(some), series, blood, delays, model) if shared else delays
     for start in range(0, where.size, CHUNK):
         part = slice(start, start + CHUNK)
         fit = fit_tofts(
@@ -192,25 +192,14 @@ def _delays(series: DynamicSeries, n_baseline: int, blood: Input) -> tuple[float
     return 0.0, float(series.times_s[n_baseline] - series.times_s[n_baseline - 1]) + SPARE_S
 
 
-def _shares(series: DynamicSeries, within: Roi | None) -> bool:
-    return within is not None and float(np.diff(series.times_s).min()) > STEP_S
-
-
-def one_delay(
+def _region(
     content: Any, series: DynamicSeries, blood: Input, delays: tuple[float, float], model: str
 ) -> tuple[float, float]:
-    """Return the mean of the delays by which curves (T, N), mM, are fitted best, twice; the range where there is none.
+    return region_delay(content, series.times_s, blood.plasma_mM, blood.times_s, delays, model)
 
-    The mean, since what noise does to single delays evens out in it: at SNR 20 the best common delay, or the median,
-    are off by more.
-    """
-    if delays[0] == delays[1]:
-        return delays
-    fit = fit_tofts(
-        content, series.times_s, blood.plasma_mM, plasma_times_s=blood.times_s, model=model, delay_range_s=delays
-    )
-    told = fit.delay_s[np.isfinite(fit.delay_s)]
-    return (float(told.mean()),) * 2 if told.size else delays
+
+def _shares(series: DynamicSeries, within: Roi | None) -> bool:
+    return within is not None and float(np.diff(series.times_s).min()) > STEP_S
 
 
 def _protocol(series: DynamicSeries, time_s: float | None, angle_deg: float | None) -> tuple[float, float]:
