@@ -13,6 +13,7 @@ __all__ = ["SHARING", "region_delay"]
 SHARING = 1000  # voxels of a region that tell its delay; more do not change it
 STEP_S, FINE_S = 0.5, 0.1  # of the delays that are tried: everywhere, and within a step of the best
 PARAMETERS = 4  # of a voxel's curve
+NOTHING = 1e-9  # of a curve's mean square: less than this is no residual
 
 
 def region_delay(
@@ -20,9 +21,9 @@ def region_delay(
 ) -> tuple[float, float]:
     """Return the delay of a region, twice, as a range for `fit_tofts`; the range given where no voxel takes up.
 
-    It is the posterior mean, all delays of the range being as likely beforehand: each is tried in all voxels, and
-    weighs by the residuals that it leaves, against noise of the size that the best one leaves. The best alone is off by
-    more where residuals hardly tell delays apart.
+    It is the posterior mean, all delays of the range and all sizes of each voxel's noise being as likely beforehand: a
+    delay is tried in all voxels and weighs by the residuals that it leaves. Voxels at a border, which no curve of the
+    model fits, then say little. The best delay alone is off by more where residuals hardly tell delays apart.
 
     Parameters
     ----------
@@ -51,16 +52,20 @@ def region_delay(
     own = own[np.isfinite(own)]
     if not own.size:
         return delays
-    left = {float(d): float(np.sum(fit((d, d)).residual_mM ** 2)) for d in _even(*delays, STEP_S)}
-    best = min(left, key=left.__getitem__)
+    floor = NOTHING * (curves**2).mean(axis=0)
+    freedom = max(len(times_s) - PARAMETERS, 1)
+
+    def cost(delay: float) -> float:
+        return 0.5 * freedom * float(np.log(fit((delay, delay)).residual_mM ** 2 + floor).sum())
+
+    costs = {float(d): cost(d) for d in _even(*delays, STEP_S)}
+    best = min(costs, key=costs.__getitem__)
     near = _even(max(best - STEP_S, delays[0]), min(best + STEP_S, delays[1]), FINE_S)
     for d in (*near, own.mean(), np.median(own)):  # without noise those two are right, and between the steps
-        left.setdefault(float(d), float(np.sum(fit((d, d)).residual_mM ** 2)))
-    tried = np.array(sorted(left))
-    residuals = np.array([left[d] for d in tried])
-    freedom = max(len(times_s) - PARAMETERS, 1) * curves.shape[1]
-    noise = max(residuals.min(), 1e-20 * float(np.mean(curves**2, axis=0).sum())) / freedom
-    weights = np.exp(-0.5 * (residuals - residuals.min()) / noise) * np.gradient(tried)
+        costs.setdefault(float(d), cost(d))
+    tried = np.array(sorted(costs))
+    each = np.array([costs[d] for d in tried])
+    weights = np.exp(each.min() - each) * np.gradient(tried)
     mean = float(np.average(tried, weights=weights))
     return mean, mean
 

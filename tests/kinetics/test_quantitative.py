@@ -201,7 +201,7 @@ def region_of_one_delay(step_s: float):
 
 
 def test_phases_far_apart_share_the_region_s_delay_which_brings_voxels_nearer_to_the_truth():
-    series, roi, arterial, true = region_of_one_delay(14.0)
+    series, roi, arterial, true = region_of_one_delay(10.0)
 
     shared = quantitative_maps(series, 2, roi, t1=1.3, arterial=arterial)
     own = quantitative_maps(series, 2, roi, t1=1.3, arterial=arterial, shared_delay=False)
