@@ -28,7 +28,7 @@ __all__ = ["ENOUGH_PHASES", "against_surroundings"]
 ENOUGH_PHASES = 6  # with fewer, curves say too little of what is around; the sharpest border does better there
 REACH_MM = 46.0  # how far around the seeds is looked at first
 WIDER, FILLED = 1.8, 0.9  # a region that goes farther than this share of the reach makes it wider
-ROUNDS = 4  # at most; fewer where the region has settled
+ROUNDS, LARGE_ROUNDS = 4, 8  # at most, the latter from 14 ml; fewer where the region has settled
 SETTLED = 0.05  # change of volume in a round
 ROUND_MM, FIRST_ROUND_MM = 8.0, 24.0  # by how much a region grows in a round, and the first from the seeds
 FIRST, USUAL = Variation(0.15, 0.25, 0.05), Variation(0.05, 0.10, 0.04)
@@ -42,6 +42,7 @@ PHASES = 2.0  # that count as independent evidence: neighbouring ones are not
 MOST = 8.0  # evidence of one voxel, log odds
 PRIOR, PRIOR_LIMIT = 2.0, 4.0  # log odds at the centre, and at most
 FIRST_MM, COMPACT_MM = 8.0, 15.0  # from the centre, where the prior is even: in the first round, and later
+LARGE_SHARE = 1.0  # of the radius of a sphere as large as the region, where that is farther: from 14 ml
 SMOOTH_MM = 0.8
 THIN_MM = 2.0  # bridges of less than twice this are not crossed
 MARGIN_MM = 5.0  # around the region, in the last round
@@ -126,10 +127,11 @@ def _searched(
 def _settled(search: Search, clicked: Any) -> Search:
     """Do rounds until the region changes no more."""
     before = 0 if search.region is None else int(search.region.sum())
-    for _ in range(ROUNDS):
+    for n in range(LARGE_ROUNDS):
         search = _round_nearby(search, clicked)
         now = int(search.region.sum())
-        if abs(now - before) <= SETTLED * now:
+        large = _mean_radius(search.field, search.region, len(search.field.seeds)) > COMPACT_MM
+        if abs(now - before) <= SETTLED * now or (n + 1 >= ROUNDS and not large):
             break
         before = now
     return search
@@ -164,7 +166,7 @@ def _round(search: Search, clicked: Any) -> Search:
         centres, even = field.seeds, FIRST_MM
     else:
         inside, around, centres = _taught(field, samples, region)
-        even = COMPACT_MM
+        even = max(COMPACT_MM, LARGE_SHARE * _mean_radius(field, region, len(centres)))
     examples = samples.curves[around if around.sum() >= 2 else slice(None)]
     outside = _mixture(field, examples[:: 1 + len(examples) // N_CURVES], N_OUTSIDE, USUAL)
     evidence = log_odds(field.signal, field.corner, field.allowed.shape, field.basis, inside, outside)
@@ -184,6 +186,12 @@ def _taught(field: Field, samples: Samples, region: Any) -> tuple[Mixture, Any, 
     around = ~field.at(near, samples.index) & (samples.radius(field.to_mm(centres)) < farthest + RING_MM)
     curves = field.curves(core if core.sum() >= 3 * len(field.signal) else region, N_CURVES)
     return _mixture(field, curves, N_INSIDE, USUAL), around, centres
+
+
+def _mean_radius(field: Field, region: Any, n_parts: int) -> float:
+    """Return the radius of a sphere that is as large as a part of the region, mm."""
+    volume = float(region.sum() * np.prod(field.spacing)) / n_parts
+    return float(np.cbrt(0.75 * volume / np.pi))
 
 
 def _depth(mask: Any, limit_mm: float, spacing: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -148,3 +150,17 @@ def test_clicks_anywhere_in_the_core_give_nearly_one_region():
 
     assert found.pairwise_dice > 0.9
     assert np.median(found.dice_to_roi) > 0.8
+
+
+@pytest.mark.parametrize("share", [1.0, 1.35, 1.7])
+def test_a_lesion_five_times_as_large_is_found_as_well(share):
+    """The same case with larger voxels: 23, 57 and 113 ml."""
+    case = simulate_case(8349, size=(96, 96, 12), diagnosis="primary", snr=20.0)
+    grid = case.series.geometry
+    larger = replace(
+        grid, spacing_mm=tuple(share * v for v in grid.spacing_mm), origin_mm=tuple(share * v for v in grid.origin_mm)
+    )
+
+    roi = grow_region(replace(case.series, geometry=larger), [case.seed_ijk], n_baseline=case.n_baseline)
+
+    assert dice(roi.mask, case.lesion.mask) >= 0.9
