@@ -48,6 +48,7 @@ def segmentation(
     batch: Annotated[int, typer.Option("--batch", min=1, help="Patches per step.")] = 2,
     patch: Annotated[str, typer.Option("--patch", help="Voxels of a patch, z,y,x.")] = "12,48,48",
     learning_rate: Annotated[float, typer.Option("--learning-rate", help="At its highest.")] = 2e-3,
+    average: Annotated[float, typer.Option("--average", help="Decay of the mean of weights that is kept.")] = 0.99,
     judge_every: Annotated[int, typer.Option("--judge-every", min=1, help="Steps between judgements.")] = 1000,
     patience: Annotated[int, typer.Option("--patience", min=0, help="Judgements without a gain; 0 goes on.")] = 0,
     block: Annotated[str, typer.Option("--block", help="plain, residual or inception.")] = "inception",
@@ -81,8 +82,8 @@ def segmentation(
     with told():
         z, y, x = (int(v) for v in numbers(patch, kind=int, option="--patch", count=3))
         plan = Plan(
-            steps=steps, seed=seed, learning_rate=learning_rate, judge_every=judge_every, patience=patience,
-            precision=precision, accelerator=accelerator, devices=devices,
+            steps=steps, seed=seed, learning_rate=learning_rate, average=average, judge_every=judge_every,
+            patience=patience, precision=precision, accelerator=accelerator, devices=devices,
         )  # fmt: skip
         done = teach_segmentation(
             table, out,
@@ -105,6 +106,18 @@ def segmentation(
             for row in done.trained.curve:
                 typer.echo("  ".join(f"{name} {value:.4g}" for name, value in row.items()))
         typer.echo(f"Weights: {done.weights}" if not quiet else str(done.weights))
+
+
+@train.command("mean")
+def mean_of(
+    weights: Annotated[list[Path], typer.Argument(help="Weights of trainings that began with the same weights.")],
+    out: Annotated[Path, typer.Option("--out", help="File for the mean, ending in .safetensors.")],
+) -> None:
+    """Average the weights of U-Nets that share a beginning: steadier than any of them."""
+    from spinekit.models.averaging import average_networks
+
+    with told():
+        typer.echo(str(average_networks(weights, out, kind="unet", command=command_line(sys.argv[1:]))))
 
 
 @train.command()
