@@ -33,8 +33,14 @@ CODED = {  # words of a fixed vocabulary; without these an image cannot be read 
     "GeometryOfKSpaceTraversal", "SegmentedKSpaceTraversal", "ApplicableSafetyStandardAgency", "ResonantNucleus",
     "CardiacSynchronizationTechnique", "SpatialPresaturation", "FlowCompensation", "ParallelAcquisition",
     "PartialFourier", "LossyImageCompressionMethod", "TypeOfData", "RespiratoryMotionCompensationTechnique",
+    "SyntheticData", "QualityControlSubject",
 }  # fmt: skip
-RESCALED = {"US", "HU", "OD", "NORMALIZED", "PCT"}  # RescaleType is free text in name only
+YES_OR_NO = {"YES", "NO"}
+ONLY = {  # RescaleType is free text in name only; the others tell a simulated series from a patient's
+    "RescaleType": {"US", "HU", "OD", "NORMALIZED", "PCT"},
+    "SyntheticData": YES_OR_NO,
+    "QualityControlSubject": YES_OR_NO,
+}
 WORD = re.compile(r"[A-Z0-9_\\/ -]{0,16}\Z")
 MAKERS = ("Siemens", "GE", "Philips", "Canon", "Toshiba", "Hitachi", "Hyperfine", "Fujifilm", "United Imaging")
 PIXELS = {"PixelData", "FloatPixelData", "DoubleFloatPixelData"}
@@ -200,8 +206,8 @@ def _clean_text(dataset: Any, element: Any) -> None:
         return
     elif element.keyword in CODED:
         words = [str(v) for v in (element.value if element.VM > 1 else [element.value or ""])]
-        known = {w.upper() for w in words} <= RESCALED if element.keyword == "RescaleType" else True
-        if not known or not all(WORD.match(w.upper()) for w in words):
+        upper = {w.upper() for w in words}
+        if not upper <= ONLY.get(element.keyword, upper) or not all(WORD.match(w) for w in upper):
             del dataset[element.tag]
     else:
         del dataset[element.tag]

@@ -21,6 +21,7 @@ from spinekit.io.dicom_order import Ordered, order_phases
 from spinekit.io.dicom_parse import opened
 from spinekit.io.dicom_pixels import stored_frames
 from spinekit.io.notes import thin_slab
+from spinekit.io.simulated import simulated_record
 from spinekit.io.sources import FileSource
 
 __all__ = ["Arranged", "arrange", "open_dataset", "read_dicom_series", "read_dicom_volume"]
@@ -79,6 +80,7 @@ def read_dicom_series(
         "set_aside": dict(headers.set_aside),
         "philips_private_scale": any(s.private_scale is not None for s in slices),
         **({"siemens_mosaic": True} if any(s.tile is not None for s in slices) else {}),
+        **simulated_record(all(s.simulated for s in slices)),
     }
     return DynamicSeries(
         signal,

@@ -28,6 +28,7 @@ from spinekit.io.dicom_tags import (
     protocol_of,
     scale_of,
 )
+from spinekit.io.simulated import is_simulated_header
 from spinekit.io.sources import FileSource
 
 __all__ = ["Headers", "Slice", "read_headers"]
@@ -64,6 +65,7 @@ class Slice:
     tile: Tile | None = None  # of a mosaic; `shape` and `position` are then the tile's
     pixels: StoredPixels | None = field(default=None, repr=False)  # of the whole file
     b_value: float = 0.0  # s/mm²; above 0 for diffusion-weighted images
+    simulated: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,7 @@ def _slices_of(
         "study_uid": str(dataset.get("StudyInstanceUID", "")),
         "frame_of_reference": str(dataset.get("FrameOfReferenceUID", "")),
         "patient": patient_of(dataset),
+        "simulated": is_simulated_header(dataset),
         "shape": (int(dataset.Rows), int(dataset.Columns)),
         "inverted": str(dataset.get("PhotometricInterpretation", "")) == "MONOCHROME1",
         "image_type": tuple(str(w).strip().upper() for w in (dataset.get("ImageType", None) or ())),

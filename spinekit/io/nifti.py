@@ -17,6 +17,7 @@ from spinekit.errors import InputRefusedError, coded_warning
 from spinekit.geometry import SAME_GRID_TOLERANCE_VOXEL, Geometry
 from spinekit.io.nifti_extensions import untrue_extension
 from spinekit.io.pieces import PIECE, gzip_tells, padding_of, unpacked_size
+from spinekit.io.simulated import NIFTI_MARK, says_simulated
 from spinekit.io.sources import shown, without_path
 from spinekit.settings import Reading
 
@@ -30,11 +31,14 @@ LARGEST_SHEAR = np.sin(np.deg2rad(0.5))  # as for DICOM, INPUTS.md 13
 class NiftiContent:
     """Values ``(T, Z, Y, X)`` or ``(Z, Y, X)`` in float32, grid, and what has to be told."""
 
-    def __init__(self, values: np.ndarray, geometry: Geometry, told: list[str], step_s: float | None) -> None:
+    def __init__(
+        self, values: np.ndarray, geometry: Geometry, told: list[str], step_s: float | None, simulated: bool
+    ) -> None:
         self.values = values
         self.geometry = geometry
         self.warnings = told
         self.step_s = step_s  # pixdim[4], which may be the time of a phase, TR, 0 or 1
+        self.simulated = simulated
 
 
 def read_nifti(path: Path, *, reading: Reading) -> NiftiContent:
@@ -78,7 +82,9 @@ def _content(path: Path, image: Any, reading: Reading) -> NiftiContent:
     if bad:
         told.append(coded_warning("not-finite", f"{bad} values are NaN or infinite; they were kept."))
     step = float(header["pixdim"][4]) * seconds if len(shape) == 4 else None
-    return NiftiContent(values, geometry, told, step)
+    note = bytes(header["descrip"].item()).decode("latin-1")
+    simulated = note.startswith(NIFTI_MARK) or says_simulated(_beside(path))
+    return NiftiContent(values, geometry, told, step, simulated)
 
 
 def _damaged(path: Path, why: str) -> InputRefusedError:
@@ -269,15 +275,20 @@ def _require_unpacked(path: Path, needed: int) -> None:
         raise EOFError(f"its header promises {needed} bytes and it unpacks to {there}")
 
 
+def _beside(path: Path) -> Path:
+    """Return the JSON of an image's name."""
+    stem = path.name
+    for suffix in (".gz", ".nii", ".nrrd", ".seq"):
+        stem = stem.removesuffix(suffix)
+    return path.with_name(stem + ".json")
+
+
 def times_beside(path: Path) -> tuple[float, ...] | None:
     """Return the times from the JSON beside an image, or None if there is none.
 
     The JSON has the image's name; its key is ``times_s``, or BIDS' ``VolumeTiming`` or ``FrameTimesStart``.
     """
-    stem = path.name
-    for suffix in (".gz", ".nii", ".nrrd", ".seq"):
-        stem = stem.removesuffix(suffix)
-    file = path.with_name(stem + ".json")
+    file = _beside(path)
     if not file.is_file():
         return None
     try:

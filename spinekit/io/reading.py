@@ -14,6 +14,7 @@ from spinekit.errors import InputRefusedError, coded_warning
 from spinekit.geometry import require_same_grid
 from spinekit.io.meta_image import META_IMAGE
 from spinekit.io.notes import thin_slab
+from spinekit.io.simulated import simulated_record
 from spinekit.io.sources import shown
 from spinekit.provenance import hash_file
 from spinekit.settings import Reading
@@ -221,7 +222,7 @@ def _from_nifti(path: Path, times_s: Sequence[float] | None, reading: Reading, n
         told,
         name=name,
         sources={"file-00001": hash_file(path)},
-        record={"format": "NIfTI"},
+        record={"format": "NIfTI"} | simulated_record(content.simulated),
     )
 
 
@@ -237,12 +238,14 @@ def _from_nifti_list(paths: list[Path], times_s: Sequence[float] | None, reading
         raise _times_missing(f"{len(paths)} files were given as phases, without times.")
     told: list[str] = list(_require_phases(len(paths)))
     first = read_nifti(paths[0], reading=reading)
+    simulated = first.simulated
     signal = np.empty((len(paths), *first.geometry.shape_zyx), dtype=np.float32)
     for t, path in enumerate(paths):
         content = first if t == 0 else read_nifti(path, reading=reading)
         require_same_grid(content.geometry, first.geometry, names=(f"phase {t + 1}", "first phase"))
         signal[t] = _single(content.values, path)
         told += content.warnings
+        simulated &= content.simulated
     return DynamicSeries(
         signal,
         np.asarray(times_s, dtype=np.float64),
@@ -251,7 +254,7 @@ def _from_nifti_list(paths: list[Path], times_s: Sequence[float] | None, reading
         tuple(dict.fromkeys((*told, *_thin(first.geometry.size[2])))),
         name=name,
         sources={f"file-{n:05d}": hash_file(p) for n, p in enumerate(paths, start=1)},
-        record={"format": "NIfTI, one file per phase"},
+        record={"format": "NIfTI, one file per phase"} | simulated_record(simulated),
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spinekit.errors import InputRefusedError
+from spinekit.io.simulated import DICOM_MARKS
 from spinekit.phantom.dicom_writer_defects import PLANE_DEFECTS
 from spinekit.phantom.dicom_writer_files import classic_dataset, enhanced_dataset
 from spinekit.phantom.dicom_writer_flavours import FLAVOURS, Flavour, instance_numbers
@@ -117,7 +118,8 @@ def write_dicom(
     Notes
     -----
     Slices of the flavour "siemens" carry times of their own; the first of a phase has the phase's time.
-    Patient tags say "Simulated"; nothing of the series' own name is written.
+    Patient tags say "Simulated"; nothing of the series' own name is written. A series whose record says that it is
+    simulated also gets the marks by which readers know it again, de-identified or not.
 
     Examples
     --------
@@ -142,6 +144,8 @@ def write_dicom(
     datasets = _datasets(planes, style, series, patient)
     for dataset in datasets:
         dataset.SeriesDescription = description
+        for keyword, value in DICOM_MARKS.items() if series.record.get("simulated") else ():
+            setattr(dataset, keyword, value)
         if patient:
             dataset.PatientID, dataset.PatientName = patient, f"Simulated^{patient}"
     paths = [target / f"image-{n:05d}.dcm" for n in range(1, len(datasets) + 1)]

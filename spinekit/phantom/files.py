@@ -16,6 +16,7 @@ from spinekit.case import Acquisition, DynamicSeries
 from spinekit.errors import InputRefusedError
 from spinekit.geometry import to_sitk
 from spinekit.io import write_roi, write_volume
+from spinekit.io.simulated import NIFTI_MARK, simulated_record
 from spinekit.phantom.case import SimulatedCase
 from spinekit.phantom.dicom_writer import write_dicom
 from spinekit.phantom.protocol import protocol_of
@@ -42,12 +43,15 @@ def write_nifti_series(series: DynamicSeries, path: str | os.PathLike[str]) -> P
     target = Path(path)
     whole = np.clip(np.rint(series.signal), 0, np.iinfo(np.int16).max).astype(np.int16)
     image = sitk.JoinSeries([to_sitk(phase, series.geometry) for phase in whole])
+    simulated = bool(series.record.get("simulated", False))
+    if simulated:
+        image.SetMetaData("ITK_FileNotes", NIFTI_MARK)
     with write_beside(target) as temporary:
         sitk.WriteImage(image, str(temporary), useCompression=target.name.endswith(".gz"), compressionLevel=1)
     protocol = series.acquisition
     record = {
         "times_s": series.times_s,
-        "simulated": bool(series.record.get("simulated", False)),
+        "simulated": simulated,
         "Manufacturer": protocol.manufacturer,
         "MagneticFieldStrength": protocol.field_strength_t,
         "RepetitionTime": _seconds(protocol.repetition_time_ms),
@@ -82,11 +86,15 @@ def write_dicom_images(case: SimulatedCase, folder: str | os.PathLike[str]) -> t
         repetition_time_ms=1000 * protocol.t2_tr_s, echo_time_ms=1000 * protocol.t2_te_s, flip_angle_deg=90.0,
         field_strength_t=protocol.field_strength_t, modality="MR", manufacturer=protocol.manufacturer,
     )  # fmt: skip
-    t2 = DynamicSeries(np.rint(case.t2.values)[None], np.zeros(1), case.t2.geometry, "simulated", acquisition=spin_echo)
+    mark = simulated_record(True)
+    t2 = DynamicSeries(
+        np.rint(case.t2.values)[None], np.zeros(1), case.t2.geometry, "simulated", acquisition=spin_echo, record=mark
+    )
     whole = np.clip(np.rint(case.series.signal), 0, np.iinfo(np.int16).max)
     dynamic = DynamicSeries(
-        whole, case.series.times_s, case.series.geometry, "simulated", acquisition=case.series.acquisition
-    )
+        whole, case.series.times_s, case.series.geometry, "simulated", acquisition=case.series.acquisition,
+        record=mark,
+    )  # fmt: skip
     flavour = protocol.dicom_flavour
     places = Path(folder) / "series", Path(folder) / "t2"
     with _folder_beside(places[0]) as temporary:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any
 from spinekit.io.layout import CaseFolder
 from spinekit.provenance import write_text
 from spinekit.reporting.notebooks import NotebookRun
+from spinekit.workflow.loading import is_simulated
 
 __all__ = ["write_report"]
 
@@ -48,9 +48,7 @@ def write_report(case_dir: str | os.PathLike[str], run: NotebookRun) -> Path:
     notebooks = [(path.stem, nbformat.read(path, as_version=4)) for path in run.executed]
     order = sorted(notebooks, key=lambda notebook: PLACE.get(notebook[0][:2], 1))
     sections = [(stem, _title(notebook), "".join(_cells(notebook))) for stem, notebook in order]
-    simulated = folder.marker.is_file() and str(
-        json.loads(folder.marker.read_text(encoding="utf-8")).get("origin", "")
-    ).startswith("simulated:")
+    simulated = folder.marker.is_file() and is_simulated(folder.root)
     return write_text(folder.report, _page(sections, run, simulated=simulated, name=folder.root.name))
 
 

@@ -58,6 +58,7 @@ def measure_case(case: StudyCase) -> tuple[dict[str, Any], dict[str, Any]]:
         parameters[f"layers:{layers}"] = layer_features(series, n, region, layers=layers)
     record = {
         "case": case.name,
+        "simulated": bool(series.record.get("simulated", False)),
         "region": first,
         "n_baseline": n,
         "volume_ml": {name: roi.volume_ml for name, roi in regions.by_name.items()},
@@ -130,7 +131,8 @@ def each_case(
 def _kept(case: StudyCase, *, folder: Path) -> dict[str, Any]:
     path, key = folder / f"{case.name}.json", case_key(case)
     kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return kept if kept.get("key") == key else _measured(case, key, folder)
+    whole = case.simulated or "simulated" in kept  # kept before files were asked whether the simulator wrote them
+    return kept if whole and kept.get("key") == key else _measured(case, key, folder)
 
 
 def _measured(case: StudyCase, key: str, folder: Path) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def write_study(
 
     setup = found["setup"]
     labels, internal, splits = setup["labels"], setup["internal"], setup["splits"]
-    simulated = all(case.simulated for case in found["cases"])
+    simulated = all(case.shown_simulated for case in found["cases"])
     per_case = segmentation_cases(found["cases"], found["records"], found["networks"], internal=internal, splits=splits)
     segmentation = segmentation_table(per_case)
     diagnosis, comparisons = diagnosis_tables(

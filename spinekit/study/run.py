@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -155,7 +155,11 @@ def run_study(
     write_json(folder / "study.json", {"format": 1, "options": asdict(chosen), "command": command})
     records = measure_cases(cases, folder / "cases", workers=workers, on_case=on_step)
     left_out = [f"Case {c.name}: {records[c.name]['message']}" for c in cases if "code" in records[c.name]]
-    cases = tuple(case for case in cases if "code" not in records[case.name])
+    cases = tuple(
+        replace(case, from_simulator=bool(records[case.name].get("simulated", False)))
+        for case in cases
+        if "code" not in records[case.name]
+    )
     external = _external(cases, chosen.external)
     setup = _setup(cases, external, chosen)
     networks, why = _networks(cases, folder, chosen, on_step, workers)
@@ -251,7 +255,7 @@ def reference_formula(found: dict[str, Any]) -> tuple[Any, Any]:
         arm, table, setup["labels"], setup["internal"], setup["splits"], repeats=found["repeats"][arm.name]
     )
     about = {
-        "simulated": all(case.simulated for case in found["cases"]), "cases": int(setup["internal"].sum()),
+        "simulated": all(case.shown_simulated for case in found["cases"]), "cases": int(setup["internal"].sum()),
         "warning": "Research only; not a diagnosis.",
     }  # fmt: skip
     return linear_model(fitted.pipeline, classes=CLASSES, about=about), table.iloc[np.flatnonzero(setup["internal"])]

@@ -36,7 +36,7 @@ class StabilityPlan:
 
     @property
     def simulated(self) -> bool:
-        """Whether no patient is in it."""
+        """Whether the cases are made here; cases of folders tell themselves whether the simulator wrote them."""
         return not self.cases
 
 
@@ -86,12 +86,14 @@ def run_stability(
         ``value-out-of-range`` for fewer than three cases; what the steps of a case refuse.
     """
     from spinekit.radiomics import PUBLISHED_SHARE, stability_by_kind, stability_table, survival
+    from spinekit.workflow import is_simulated
 
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
+    simulated = plan.simulated or all(is_simulated(case) for case in plan.cases)
     measurements = _measured(plan, folder / "cases", on_case)
     table, by_kind = stability_table(measurements), stability_by_kind(measurements)
-    result = StabilityResult(table, by_kind, survival(by_kind), measurements, folder, plan.simulated)
+    result = StabilityResult(table, by_kind, survival(by_kind), measurements, folder, simulated)
     for name, content in (("stability", table), ("stability_by_kind", by_kind), ("survival", result.shares)):
         with write_beside(folder / f"{name}.csv") as path:
             content.to_csv(path, float_format="%.10g")
@@ -100,7 +102,7 @@ def run_stability(
     write_json(
         folder / "stability.json",
         {
-            "simulated": plan.simulated,
+            "simulated": simulated,
             "plan": {k: str(v) if k == "cases" else v for k, v in vars(plan).items()},
             "perturbations": {name: len(rows) for name, rows in measurements.items()},
             "stable_share": float(table["stable"].mean()),

@@ -44,6 +44,8 @@ class StudyCase:
         A click, where there is neither outline nor mask.
     clinical : mapping of str to float
         Clinical variables; NaN where missing.
+    from_simulator : bool
+        Whether what was read says that the simulator wrote it; known once the case has been measured.
     """
 
     name: str
@@ -57,11 +59,17 @@ class StudyCase:
     truth: str = ""
     seed_ijk: tuple[int, ...] = ()
     clinical: Mapping[str, float] = field(default_factory=dict)
+    from_simulator: bool = False
 
     @property
     def simulated(self) -> bool:
         """Whether the case is made by the simulator when it is needed."""
         return self.series.startswith(SIMULATED)
+
+    @property
+    def shown_simulated(self) -> bool:
+        """Whether figures say that it is simulated: made when it is needed, or read from files of the simulator."""
+        return self.simulated or self.from_simulator
 
 
 def _invalid(found: str, expected: str, cure: str) -> InputRefusedError:

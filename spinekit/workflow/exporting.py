@@ -82,7 +82,7 @@ def export_case(
     chosen = _brightest(series, roi) if phase is None else phase
     files = list(_plain_files(case_dir, target, series, roi, maps, chosen))
     if series.record.get("format") != "DICOM":
-        why = "it is simulated" if is_simulated(case_dir) else "it did not come as DICOM"
+        why = "it did not come as DICOM" if "format" in series.record else "it is simulated"
         return Exported(tuple(files), (f"DICOM objects: they refer to the images of the series, and {why}",))
     if series.record.get("siemens_mosaic"):
         why = "it is stored as Siemens mosaics, which have no image of a single slice"

@@ -34,12 +34,12 @@ class LoadedCase:
     folder: CaseFolder
     series: DynamicSeries
     t2: Volume | None
-    suggested_seed_ijk: tuple[int, int, int] | None  # known only for a simulated case
+    suggested_seed_ijk: tuple[int, int, int] | None  # known only for a case that is simulated here
 
     @property
     def simulated(self) -> bool:
-        """Whether the case comes from the simulator."""
-        return self.suggested_seed_ijk is not None
+        """Whether the case comes from the simulator, at once or by files that it wrote."""
+        return bool(self.series.record.get("simulated", False))
 
 
 def load_case(
@@ -95,7 +95,8 @@ def load_case(
         if os.fspath(t2):
             t2_image = io.read_volume(t2)
     _forget_other_results(folder, series, study)
-    write_json(folder.marker, {"origin": origin, "suggested_seed_ijk": seed_ijk})
+    made = bool(series.record.get("simulated", False))
+    write_json(folder.marker, {"origin": origin, "simulated": made, "suggested_seed_ijk": seed_ijk})
     store_series(series, folder.series)
     write_json(folder.settings, study.as_dict())
     if t2_image is not None:
@@ -212,8 +213,9 @@ def open_t2(case_dir: PathLike) -> Volume | None:
 
 
 def is_simulated(case_dir: PathLike) -> bool:
-    """Return whether a case comes from the simulator, which every figure of it says."""
-    return str(open_marker(case_dir)["origin"]).startswith(SIMULATED)
+    """Return whether a case comes from the simulator or from files that it wrote, which every figure of it says."""
+    marker = open_marker(case_dir)
+    return bool(marker.get("simulated", False)) or str(marker.get("origin", "")).startswith(SIMULATED)
 
 
 def open_marker(case_dir: PathLike) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def study_roc(study: StudyRun, *, arm: str = "", twin: bool = False) -> Any:
     by_name = {case.name: case for case in study.internal}
     return roc_explorer(
         list(by_name), [case.label for case in study.internal], study.results[arm].internal, classes=CLASSES,
-        show=partial(_picture, by_name), simulated=all(case.simulated for case in study.internal), twin=twin,
+        show=partial(_picture, by_name), simulated=all(case.shown_simulated for case in study.internal), twin=twin,
     )  # fmt: skip
 
 
