@@ -16,6 +16,7 @@ from spinekit.io.deidentify_rules import Key
 from spinekit.io.export_codes import EQUIPMENT, quantity_code, unit_code
 from spinekit.io.export_seg import SERIES_NUMBER, dicom_uid
 from spinekit.io.export_source import PhaseImages, names_as_they_are, phase_images, true_frame_numbers
+from spinekit.io.simulated import pass_marks_on
 from spinekit.provenance import hash_array, library_versions, write_beside
 from spinekit.quantities import QUANTITIES
 
@@ -89,6 +90,7 @@ def write_dicom_maps(
 def _write(volume: Volume, path: Path, images: PhaseImages, place: int = 1) -> Path:
     with names_as_they_are():
         dataset = _parametric_map(volume, images, place)
+    pass_marks_on(images.datasets[0], dataset)
     with write_beside(path) as temporary:
         dataset.save_as(temporary, enforce_file_format=True)
     return path

@@ -18,6 +18,7 @@ from spinekit.io.deidentify_rules import Key
 from spinekit.io.export_codes import EQUIPMENT
 from spinekit.io.export_seg import LESION_RGB, SERIES_NUMBER, dicom_uid, refuse_empty
 from spinekit.io.export_source import PhaseImages, phase_images
+from spinekit.io.simulated import pass_marks_on
 from spinekit.provenance import hash_array, library_versions, write_beside
 
 __all__ = ["edge_contours", "write_rtstruct"]
@@ -70,6 +71,7 @@ def write_rtstruct(
     refuse_empty(roi)
     images = phase_images(source, phase, on=roi.geometry, series=series, drop_incomplete=drop_incomplete, key=key)
     dataset = _structure_set(roi, images)
+    pass_marks_on(images.datasets[0], dataset)
     with write_beside(path) as temporary:
         dataset.save_as(temporary, enforce_file_format=True)
     return Path(path)

@@ -14,6 +14,7 @@ from spinekit.errors import InputRefusedError
 from spinekit.io.deidentify_rules import Key
 from spinekit.io.export_codes import EQUIPMENT
 from spinekit.io.export_source import PhaseImages, names_as_they_are, phase_images, true_frame_numbers
+from spinekit.io.simulated import pass_marks_on
 from spinekit.provenance import hash_array, library_versions, write_beside
 
 __all__ = ["dicom_uid", "refuse_empty", "write_dicom_seg"]
@@ -85,6 +86,7 @@ def write_dicom_seg(
     images = phase_images(source, phase, on=roi.geometry, series=series, drop_incomplete=drop_incomplete, key=key)
     with names_as_they_are():
         dataset = _segmentation(roi, images)
+    pass_marks_on(images.datasets[0], dataset)
     with write_beside(path) as temporary:
         dataset.save_as(temporary, enforce_file_format=True)
     return Path(path)

@@ -15,6 +15,7 @@ from spinekit.io.deidentify_rules import Key
 from spinekit.io.export_codes import EQUIPMENT, quantity_code, unit_code
 from spinekit.io.export_seg import SERIES_NUMBER, dicom_uid
 from spinekit.io.export_source import names_as_they_are, phase_images
+from spinekit.io.simulated import pass_marks_on
 from spinekit.provenance import hash_file, hash_json, library_versions, write_beside
 
 __all__ = ["Measured", "write_dicom_sr"]
@@ -103,6 +104,7 @@ def write_dicom_sr(
             is_complete=True,
         )
         report.SeriesDescription = "spinekit measurements, research only"
+    pass_marks_on(images.datasets[0], report)
     with write_beside(path) as temporary:
         report.save_as(temporary, enforce_file_format=True)
     return Path(path)

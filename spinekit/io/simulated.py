@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-__all__ = ["DICOM_MARKS", "NIFTI_MARK", "is_simulated_header", "says_simulated", "simulated_record"]
+__all__ = [
+    "DICOM_MARKS", "NIFTI_MARK", "is_simulated_header", "pass_marks_on", "says_simulated", "simulated_record",
+]  # fmt: skip
 
 DICOM_MARKS = {"SyntheticData": "YES", "QualityControlSubject": "YES"}  # both: made by a program, and of no patient
 NIFTI_MARK = "spinekit phantom: simulated, no patient"  # the description in the header
@@ -29,6 +31,13 @@ def is_simulated_header(dataset: Any) -> bool:
     False
     """
     return all(str(dataset.get(name, "") or "").strip().upper() == value for name, value in DICOM_MARKS.items())
+
+
+def pass_marks_on(source: Any, made: Any) -> None:
+    """Put the marks of a simulated image into a DICOM object that was made from it; a measured one has none."""
+    if is_simulated_header(source):
+        for name, value in DICOM_MARKS.items():
+            setattr(made, name, value)
 
 
 def says_simulated(path: Path) -> bool:
