@@ -163,7 +163,9 @@ def _case(number: int, row: Mapping[str, str], base: Path, clinical: tuple[str, 
         n_baseline=n_baseline,
         seed_ijk=seed,
         clinical={key: _number(row[key], key, number) for key in clinical if key in row},
-        **places,
+        outline=places["outline"],
+        roi=places["roi"],
+        truth=places["truth"],
     )
 
 
