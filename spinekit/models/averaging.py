@@ -68,12 +68,18 @@ def average_networks(
     first = cards[0]["training"]
     training: dict[str, Any] = {
         "command": command,
-        "mean_of": [{"sha256": card["sha256"], "command": card["training"].get("command", "")} for card in cards],
+        "mean_of": [_of(card) for card in cards],
         "data": _data(cards),
-        **{name: first[name] for name in ("sees", "channels", "teaching") if name in first},
+        "curve": max((card["training"].get("curve", []) for card in cards), key=len),  # of the longest training
+        **{name: first[name] for name in ("sees", "channels") if name in first},
     }
     mean = _mean([load_tensors(Path(file)) for file in files])
     return save_network(out, mean, kind=kind, config=cards[0]["config"], training=training, metrics={})
+
+
+def _of(card: dict[str, Any]) -> dict[str, Any]:
+    told = ("command", "plan", "teaching", "begun_from_sha256")
+    return {"sha256": card["sha256"], **{name: card["training"][name] for name in told if name in card["training"]}}
 
 
 def _build(card: dict[str, Any]) -> tuple[Any, ...]:
