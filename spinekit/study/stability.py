@@ -90,8 +90,8 @@ def run_stability(
 
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    simulated = plan.simulated or all(is_simulated(case) for case in plan.cases)
     measurements = _measured(plan, folder / "cases", on_case)
+    simulated = plan.simulated or all(is_simulated(case) for case in plan.cases)
     table, by_kind = stability_table(measurements), stability_by_kind(measurements)
     result = StabilityResult(table, by_kind, survival(by_kind), measurements, folder, simulated)
     for name, content in (("stability", table), ("stability_by_kind", by_kind), ("survival", result.shares)):
