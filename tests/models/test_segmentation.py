@@ -87,6 +87,16 @@ def test_the_same_call_gives_the_same_bits(case, clicked):
     np.testing.assert_array_equal(again.probability.values, clicked.probability.values)
 
 
+def test_a_click_keeps_a_share_of_what_is_found_without_it(case):
+    far = (3, 3, 0)  # in the air: what is near the click does not matter here
+
+    unasked = segment(case.series, case.n_baseline).probability.values
+    clicked = segment(case.series, case.n_baseline, click=far).probability.values
+
+    assert unasked.max() > 0.9
+    assert bool((clicked >= 0.4 * unasked - 1e-5).all())
+
+
 def test_a_gain_of_the_receiver_changes_nothing(case, clicked):
     louder = replace(case.series, signal=case.series.signal * np.float32(4.0))
 
