@@ -28,9 +28,9 @@ __all__ = ["ENOUGH_PHASES", "against_surroundings"]
 ENOUGH_PHASES = 6  # with fewer, curves say too little of what is around; the sharpest border does better there
 REACH_MM = 46.0  # how far around the seeds is looked at first
 WIDER, FILLED = 1.8, 0.9  # a region that goes farther than this share of the reach makes it wider
-ROUNDS, LARGE_ROUNDS = 4, 8  # usually, and at most where the region is large or still rising; fewer once it has settled
-LARGE_MM = 19.0  # radius of a sphere as large as the region: 29 ml
-SETTLED, LATE, STILL_RISING = 0.05, 0.10, 0.30  # change of volume in a round; late in a large region, and in another
+ROUNDS, LARGE_ROUNDS = 4, 8  # usually, and at most where the region is large; fewer once it has settled
+LARGE_MM = 20.2  # radius of a sphere as large as the region: 34.5 ml
+SETTLED, LATE = 0.05, 0.15  # change of volume in a round; late in a large region, where a slow creep is a leak's
 ROUND_MM, FIRST_ROUND_MM = 8.0, 24.0  # by how much a region grows in a round, and the first from the seeds
 FIRST, USUAL = Variation(0.15, 0.25, 0.05), Variation(0.05, 0.10, 0.04)
 N_INSIDE, N_OUTSIDE = 3, 6  # tissues
@@ -131,11 +131,10 @@ def _settled(search: Search, clicked: Any) -> Search:
     for n in range(LARGE_ROUNDS):
         search = _round_nearby(search, clicked)
         now = int(search.region.sum())
-        enough = SETTLED
-        if n + 1 >= ROUNDS:
-            large = _mean_radius(search.field, search.region, len(search.field.seeds)) > LARGE_MM
-            enough = LATE if large else STILL_RISING
-        if abs(now - before) <= enough * now:
+        late = n + 1 >= ROUNDS
+        if late and _mean_radius(search.field, search.region, len(search.field.seeds)) <= LARGE_MM:
+            break
+        if abs(now - before) <= (LATE if late else SETTLED) * now:
             break
         before = now
     return search
