@@ -243,9 +243,16 @@ def segmentation_table(found: Segmentation | None, roi: Roi) -> pd.DataFrame:
 
 
 def card_table(card: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the card of a model, one line per fact."""
+    """Return the card of a model, one line per fact; the learning curve is drawn elsewhere.
+
+    Of a mean of several networks each is told by its command.
+    """
     order = ("warning", "kind", "training", "metrics", "config", "sha256")
-    return record_table({key: card[key] for key in order if key in card})
+    told = {key: card[key] for key in order if key in card}
+    training = {key: value for key, value in card.get("training", {}).items() if key != "curve"}
+    if "mean_of" in training:
+        training["mean_of"] = {f"{n}": part.get("command", "") for n, part in enumerate(training["mean_of"], start=1)}
+    return record_table({**told, "training": training} if "training" in told else told)
 
 
 def explanation_table(tested: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
