@@ -46,12 +46,13 @@ class Bench {
     this.store.model.send({ type: "failed", text: String(reason) });
   }
 
-  // Send an action to Python; the time until it is painted is kept in `latencies`.
+  // Send an action to Python and return its number; the time until it is painted is kept in `latencies`.
   act(type, values = {}, buffers = []) {
     this.lastFailure = null;
     const cause = ++this.store.sent;
     this.waiting.push({ cause, type, began: performance.now() });
     this.store.model.send({ type, cause, ...values }, undefined, buffers);
+    return cause;
   }
 
   sendStroke(stroke) {

@@ -109,7 +109,7 @@ function markPanel(bench) {
       [cap, "max_volume_ml"],
       [radius, "max_radius_mm"],
     ])
-      control.show(said.growing[name]);
+      control.show(said.growing[name], said.cause);
     cut.checked = said.growing.cut_leaks;
     growing.hidden = said.outline.drawn;
     if (document.activeElement !== reader) reader.value = said.reader;

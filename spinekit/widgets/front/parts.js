@@ -77,15 +77,24 @@ function undoing(bench, more = []) {
 }
 
 // A slider that tells Python when it is let go, and follows what Python says.
+// A late answer to an earlier step does not pull the slider back while it is held or a later step is on its way.
 function slider(label, unit, { min, max, step }, onchange, says = (x) => String(x)) {
   const input = element("input", { type: "range", min, max, step, "aria-label": label }),
     value = element("output", {});
-  const show = (x) => {
-    input.value = x;
+  let asked = 0;
+  const tell = (x) => {
     value.textContent = `${says(Number(x))}${unit}`;
   };
-  input.addEventListener("input", () => show(input.value));
-  input.addEventListener("change", () => onchange(Number(input.value)));
+  const show = (x, answers = Infinity) => {
+    if (input.matches(":active") || answers < asked) return;
+    asked = 0;
+    input.value = x;
+    tell(x);
+  };
+  input.addEventListener("input", () => tell(input.value));
+  input.addEventListener("change", () => {
+    asked = onchange(Number(input.value)) ?? 0;
+  });
   return { view: element("label", { class: "sk-slider" }, element("span", {}, label), input, value), show, input };
 }
 
