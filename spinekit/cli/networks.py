@@ -62,6 +62,10 @@ def segmentation(
     sees: Annotated[str, typer.Option("--sees", help="both, maps or phases.")] = "both",
     phase_dropout: Annotated[float, typer.Option("--phase-dropout", help="How often phases are left out.")] = 0.3,
     fewer_phases: Annotated[float, typer.Option("--fewer-phases", help="How often a shorter protocol is met.")] = 0.5,
+    around: Annotated[float, typer.Option("--around", help="Share of patches drawn about a lesion.")] = 0.5,
+    hard: Annotated[
+        float, typer.Option("--hard", min=0, help="Draw lesions that --start misses up to 1 + this more often.")
+    ] = 0.0,
     first_pass: Annotated[float, typer.Option("--first-pass", help="How often the first pass is taken away.")] = 0.0,
     foreign: Annotated[float, typer.Option("--foreign", help="How often a click is met in altered tissue.")] = 0.0,
     strange: Annotated[float, typer.Option("--strange", help="Share of clicks in patches of no anatomy.")] = 0.0,
@@ -91,7 +95,7 @@ def segmentation(
             teaching=Teaching(
                 patch_zyx=(z, y, x), batch=batch, sees=sees,
                 phase_dropout=phase_dropout, fewer_phases=fewer_phases, first_pass=first_pass, foreign=foreign,
-                strange=strange, frozen_norm=frozen_norm,
+                strange=strange, frozen_norm=frozen_norm, around_lesion=around, hard=hard,
             ),
             network=UNetConfig(
                 CHANNELS, flat_levels=flat_levels, block=block, attention=attention, supervision=supervision

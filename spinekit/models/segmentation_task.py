@@ -13,6 +13,7 @@ import numpy as np
 
 from spinekit.models.examples import CHANNELS, N_VALUES, Example
 from spinekit.models.inputs import MAPS
+from spinekit.models.missed import Misses, example_channels
 from spinekit.models.strange import strange_patch
 from spinekit.models.variation import foreign_tissue, varied, without_first_pass
 
@@ -29,6 +30,8 @@ SMOOTH_VOXELS = (
     10.0  # added above and below in the Dice of a patch, so that one without a lesion has a loss with a slope
 )
 SEES = ("both", "maps", "phases")
+ANY = -1  # variant of a case: whichever is drawn
+Drawn = tuple[int, int, int]  # case, lesion, variant
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,15 @@ class Teaching:
     ``patch_zyx`` voxels of the working grid; ``batch`` patches per step, every other one with a click;
     ``around_lesion`` the share of the patches without a click that are drawn about a lesion, a small lesion more often
     than a large one (`_lesion_weights`): those are the ones that are missed; ``sees`` what is given: "both",
-    "maps" or "phases" (the other is zero, as where a protocol lacks it).
+    "maps" or "phases" (the other is zero, as where a protocol lacks it). ``hard`` is by how much more often a lesion
+    is drawn of which the network that the training begins with finds nothing: 1 + `hard` times, in the variant of the
+    case in which it is missed.
     """
 
     patch_zyx: tuple[int, int, int] = (12, 48, 48)
     batch: int = 2
     around_lesion: float = 0.5
+    hard: float = 0.0
     phase_dropout: float = 0.3
     fewer_phases: float = 0.5
     first_pass: float = 0.0
@@ -67,12 +73,21 @@ class SegmentationTask:
     """Batches, loss and judgement for `spinekit.models.training.train_network`."""
 
     def __init__(
-        self, taught: Sequence[Example], judged: Sequence[Example], teaching: Teaching, *, data: dict[str, Any]
+        self,
+        taught: Sequence[Example],
+        judged: Sequence[Example],
+        teaching: Teaching,
+        *,
+        data: dict[str, Any],
+        misses: Misses | None = None,
     ) -> None:
         self.taught, self.judged, self.teaching = list(taught), list(judged), teaching
         self.record: dict[str, Any] = {"task": "segmentation", "teaching": asdict(teaching), "data": data}
         self._voxels = [_lesion_voxels(example) for example in self.taught]
         self._lesions, self._weights = _lesion_weights(self._voxels)
+        if misses is not None:
+            by_case = [misses[example.name] for example in self.taught]
+            self._lesions, self._weights = _harder(self._lesions, self._weights, by_case, teaching)
 
     def batch(self, step: int, *, seed: int, rank: int) -> dict[str, Tensor]:
         """Return ``x`` (B, 27, z, y, x) and ``y`` (B, 1, z, y, x), from the seed, step and rank alone."""
@@ -119,24 +134,19 @@ class SegmentationTask:
         return {"score": float(np.nanmean(list(result.values()))), **result}
 
     def _channels(self, example: Example, variant: int, click: Any) -> NDArray[np.float32]:
-        shape = example.lesions.shape
-        x = np.zeros((CHANNELS, *shape), dtype=np.float32)
-        x[:N_VALUES] = example.values[variant]
-        x[N_VALUES : CHANNELS - 3] = example.present[variant][:, None, None, None]
-        if click is not None:
-            x[-3:] = np.asarray(click, dtype=np.float32) / 255.0
-        return only(x, self.teaching.sees)
+        return only(example_channels(example, variant, click), self.teaching.sees)
 
     def _patch(self, rng: np.random.Generator, *, clicked: bool) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         if clicked and self.teaching.strange > 0 and rng.random() < self.teaching.strange:
             x, y = strange_patch(rng, self.teaching.patch_zyx)
             return only(x, self.teaching.sees), y
-        number, around = int(rng.integers(len(self.taught))), 0
+        number, around, missed_in = int(rng.integers(len(self.taught))), 0, ANY
         if not clicked and self._lesions and rng.random() < self.teaching.around_lesion:
-            number, around = self._lesions[int(rng.choice(len(self._lesions), p=self._weights))]
+            number, around, missed_in = self._lesions[int(rng.choice(len(self._lesions), p=self._weights))]
         example = self.taught[number]
         shorter = rng.random() < self.teaching.fewer_phases
         variant = int(rng.integers(1, len(example.values))) if shorter else 0
+        variant = variant if missed_in == ANY else missed_in
         click, wanted = None, 0
         if clicked and example.clicked:
             click = int(rng.integers(len(example.clicked)))
@@ -206,11 +216,29 @@ def _lesion_voxels(example: Example) -> dict[int, Any]:
     return {int(n): np.argwhere(labels == n) for n in np.unique(labels) if n}
 
 
-def _lesion_weights(voxels: Sequence[dict[int, Any]]) -> tuple[list[tuple[int, int]], NDArray[np.float64]]:
-    """Return (case, lesion) of all that are large enough, and how often each is drawn: as 1 / radius, summing to 1."""
-    lesions = [(n, k) for n, found in enumerate(voxels) for k in sorted(found) if len(found[k]) >= SMALLEST_VOXELS]
-    weights = np.array([len(voxels[n][k]) ** (-1 / 3) for n, k in lesions])
-    return lesions, weights / weights.sum() if lesions else weights
+def _lesion_weights(voxels: Sequence[dict[int, Any]]) -> tuple[list[Drawn], NDArray[np.float64]]:
+    """Return all lesions that are large enough, and how often each is drawn: as 1 / radius, summing to 1."""
+    found = [(n, k, ANY) for n, here in enumerate(voxels) for k in sorted(here) if len(here[k]) >= SMALLEST_VOXELS]
+    weights = np.array([len(voxels[n][k]) ** (-1 / 3) for n, k, _ in found])
+    return found, weights / weights.sum() if found else weights
+
+
+def _harder(
+    lesions: Sequence[Drawn],
+    weights: NDArray[np.float64],
+    misses: Sequence[dict[str, list[float]]],
+    teaching: Teaching,
+) -> tuple[list[Drawn], NDArray[np.float64]]:
+    """Return each lesion in each variant of its case, and how often it is drawn: more often where it is missed."""
+    drawn, often = [], []
+    for (n, k, _), weight in zip(lesions, weights, strict=True):
+        shares = misses[n][str(k)]
+        for variant, missed in enumerate(shares):
+            usual = teaching.fewer_phases / (len(shares) - 1) if variant else 1.0 - teaching.fewer_phases
+            drawn.append((n, k, variant))
+            often.append(weight * usual * (1.0 + teaching.hard * missed))
+    total = np.array(often)
+    return drawn, total / total.sum() if drawn else total
 
 
 def _corner(centre: Any, shape: tuple[int, ...], patch: tuple[int, int, int]) -> list[int]:

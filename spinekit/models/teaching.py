@@ -19,7 +19,9 @@ from spinekit.geometry import Geometry, require_same_grid
 from spinekit.models.checkpoints import fill_network, read_card, save_network
 from spinekit.models.clicks import CLICK_CHANNELS
 from spinekit.models.examples import CHANNELS, Example, TaughtCase, open_example, write_example
+from spinekit.models.fusing import fused
 from spinekit.models.inputs import MAPS
+from spinekit.models.missed import misses_of
 from spinekit.models.phases import PHASE_TIMES_S
 from spinekit.models.segmentation_task import SegmentationTask, Teaching
 from spinekit.models.segmenting import KIND
@@ -90,7 +92,8 @@ def teach_segmentation(
     Raises
     ------
     InputRefusedError
-        ``table-invalid``; ``training-stopped``; what reading a case refuses.
+        ``table-invalid``; ``training-stopped``; ``value-out-of-range`` where lesions that are missed are to be drawn
+        more often and there is no network to begin with; what reading a case refuses.
     """
     teaching = Teaching() if teaching is None else teaching
     config = UNetConfig(CHANNELS) if network is None else network
@@ -110,13 +113,19 @@ def teach_segmentation(
         "cases": [e.name for e in taught], "validation": [e.name for e in judged],
         "examples": hash_json([json.loads((place / e.name / "example.json").read_text()) for e, _ in prepared]),
     }  # fmt: skip
-    task = SegmentationTask(taught, judged, teaching, data=data)
     begun_from = None if start is None else read_card(start, kind=KIND)["sha256"]
-    task.record["network"], task.record["start"] = config.as_dict(), begun_from
 
     def build() -> UNet:
         net = UNet(config)
         return net if start is None else fill_network(net, start)  # type: ignore[return-value]
+
+    misses = None
+    if teaching.hard > 0:
+        _require_start(start)
+        key = f"{begun_from} {data['examples']}"
+        misses = misses_of(fused(build().eval()), taught, kept=Path(out) / "misses.json", key=key)
+    task = SegmentationTask(taught, judged, teaching, data=data, misses=misses)
+    task.record["network"], task.record["start"] = config.as_dict(), begun_from
 
     trained = train_network(build, task, plan, out=out, until=until, on_step=on_step)
     training: dict[str, Any] = {
@@ -168,6 +177,17 @@ def channel_names() -> list[str]:
     marks = [f"{t:g}" for t in PHASE_TIMES_S]
     kinds = [f"map:{m}" for m in MAPS], [f"phase:{m}" for m in marks], [f"present:{m}" for m in marks]
     return [name for names in (*kinds, CLICK_CHANNELS) for name in names]
+
+
+def _require_start(start: str | os.PathLike[str] | None) -> None:
+    if start is None:
+        raise InputRefusedError(
+            "value-out-of-range",
+            found="Lesions that are missed are to be drawn more often, and there is no network that could miss them.",
+            expected="Weights to begin with, or no such preference.",
+            cause="--start may have been forgotten.",
+            cure="Give --start WEIGHTS, or leave --hard out.",
+        )
 
 
 def _compact(name: str, file: Path, n_baseline: int) -> TaughtCase:

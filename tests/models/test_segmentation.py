@@ -16,7 +16,7 @@ from spinekit.errors import InputRefusedError
 from spinekit.models.checkpoints import read_card, shipped
 from spinekit.models.examples import CHANNELS, N_VALUES, fewer_phases, open_example
 from spinekit.models.inference import binary_entropy, predict_probability
-from spinekit.models.segmentation_task import SegmentationTask, Teaching, _lesion_weights
+from spinekit.models.segmentation_task import ANY, SegmentationTask, Teaching, _harder, _lesion_weights
 from spinekit.models.segmenting import segment
 from spinekit.models.strange import strange_patch
 from spinekit.models.teaching import channel_names, teach_segmentation
@@ -211,8 +211,39 @@ def test_a_small_lesion_is_drawn_more_often_than_a_large_one():
 
     lesions, weights = _lesion_weights([{1: large, 2: sliver}, {4: small}])
 
-    assert lesions == [(0, 1), (1, 4)]
+    assert lesions == [(0, 1, ANY), (1, 4, ANY)]
     np.testing.assert_allclose(weights, [1 / 3, 2 / 3])
+
+
+def test_a_lesion_is_drawn_more_often_in_the_variant_in_which_it_is_missed():
+    teaching = Teaching(hard=4.0, fewer_phases=0.5)
+    missed = [{"1": [0.0, 0.0, 0.0]}, {"4": [0.0, 0.5, 1.0]}]
+
+    drawn, often = _harder([(0, 1, ANY), (1, 4, ANY)], np.array([0.5, 0.5]), missed, teaching)
+
+    assert drawn == [(0, 1, 0), (0, 1, 1), (0, 1, 2), (1, 4, 0), (1, 4, 1), (1, 4, 2)]
+    np.testing.assert_allclose(often / often[1], [2, 1, 1, 2, 3, 5])
+    assert often.sum() == pytest.approx(1.0)
+
+
+def test_a_training_draws_what_its_beginning_misses_and_keeps_what_that_is(table, taught, tmp_path):
+    hard = replace(PATCHES, hard=8.0)
+    folder = taught.weights.parent / "examples"
+    plan = replace(PLAN, steps=1)
+
+    with pytest.raises(InputRefusedError, match="value-out-of-range"):
+        teach_segmentation(table, tmp_path / "none", plan=plan, teaching=hard, network=TINY, examples=folder)
+    more = teach_segmentation(
+        table, tmp_path / "more", plan=plan, teaching=hard, network=TINY, examples=folder, start=taught.weights
+    )
+
+    kept = json.loads((tmp_path / "more" / "misses.json").read_text())
+    assert sorted(kept["misses"]) == more.data["cases"]
+    for name, lesions in kept["misses"].items():
+        numbers = np.unique(open_example(folder / name).lesions)
+        assert sorted(lesions) == [str(n) for n in numbers if n]
+        assert all(0.0 <= share <= 1.0 and len(shares) == 4 for shares in lesions.values() for share in shares)
+    assert more.trained.tensors.keys() == taught.trained.tensors.keys()
 
 
 def test_the_loss_of_a_batch_is_the_mean_over_its_patches(taught):
