@@ -88,6 +88,25 @@ def peak_of(read, source):
         tracemalloc.stop()
 
 
+def refusal_and_peak(source):
+    """Return the code with which a source is refused and the largest memory held at once until then, in bytes."""
+
+    def code_of(path):
+        with pytest.raises(InputRefusedError) as caught:
+            read_series(path)
+        return caught.value.code
+
+    return peak_of(code_of, source)
+
+
+def enhanced(folder):
+    """Write a small enhanced multi-frame file and return its path."""
+    grid = Geometry((16, 16, 4), (1.0, 1.0, 4.0))
+    series = DynamicSeries(VALUES[:, :4, :16, :16].astype(np.float32), TIMES_S, grid, "times_s")
+    (path,) = write_dicom(series, folder, flavour="philips-enhanced")
+    return path
+
+
 @pytest.mark.parametrize("kind", READERS)
 def test_reading_holds_little_more_than_the_result(kind, tmp_path):
     beside, write = READERS[kind]
@@ -110,51 +129,33 @@ def test_a_header_that_promises_more_than_its_packed_data_hold_takes_no_memory(t
     packed.write_bytes(gzip.compress(raw, 1))
 
     for source in (path, packed):
-        tracemalloc.start()
-        with pytest.raises(InputRefusedError) as caught:
-            read_series(source)
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        assert caught.value.code == "file-truncated"
+        code, peak = refusal_and_peak(source)
+        assert code == "file-truncated"
         assert peak < 4 << 20
 
 
 @pytest.mark.parametrize("syntax", [pydicom.uid.RLELossless, pydicom.uid.JPEGLSLossless], ids=["RLE", "JPEG-LS"])
 @pytest.mark.parametrize("rows", [800, 65_535])
 def test_rows_that_packed_pixels_do_not_have_take_no_memory(rows, syntax, tmp_path):
-    grid = Geometry((16, 16, 4), (1.0, 1.0, 4.0))
-    series = DynamicSeries(VALUES[:, :4, :16, :16].astype(np.float32), TIMES_S, grid, "times_s")
-    (path,) = write_dicom(series, tmp_path, flavour="philips-enhanced")
+    path = enhanced(tmp_path)
     image = pydicom.dcmread(path)
     image.compress(syntax, generate_instance_uid=False)
     image.Rows, image.Columns = rows, rows
     image.save_as(path)
 
-    tracemalloc.start()
-    with pytest.raises(InputRefusedError) as caught:
-        read_series(path)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-
-    assert caught.value.code == "file-truncated"
+    code, peak = refusal_and_peak(path)
+    assert code == "file-truncated"
     assert peak < 4 << 20
 
 
 def test_an_element_that_is_longer_than_its_file_takes_no_memory(tmp_path):
-    grid = Geometry((16, 16, 4), (1.0, 1.0, 4.0))
-    series = DynamicSeries(VALUES[:, :4, :16, :16].astype(np.float32), TIMES_S, grid, "times_s")
-    path = write_dicom(series, tmp_path, flavour="philips-enhanced")[0]
+    path = enhanced(tmp_path)
     data = bytearray(path.read_bytes())
     at = data.index(b"\x28\x00\x10\x00US\x02\x00")  # Rows becomes an element of 1 GiB
     data[at + 4 : at + 12] = b"OB\0\0" + (1 << 30).to_bytes(4, "little")
     path.write_bytes(data)
 
-    tracemalloc.start()
-    with pytest.raises(InputRefusedError):
-        read_series(path)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-
+    _, peak = refusal_and_peak(path)
     assert peak < 4 << 20
 
 
@@ -173,13 +174,8 @@ def test_an_extension_of_a_nifti_that_cannot_be_takes_no_memory(size, packed, tm
         path.write_bytes(gzip.compress(data, 1) if packed else data)
         return path
 
-    written(raw)
-    tracemalloc.start()
-    with pytest.raises(InputRefusedError) as caught:
-        read_series(path)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert caught.value.code == "file-corrupt"
+    code, peak = refusal_and_peak(written(raw))
+    assert code == "file-corrupt"
     assert peak < 2 << 20
 
     raw[400:404] = struct.pack("<i", 48)
@@ -188,9 +184,7 @@ def test_an_extension_of_a_nifti_that_cannot_be_takes_no_memory(size, packed, tm
 
 def test_a_deflated_image_that_unpacks_to_no_end_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(dicom_parse, "SMALL", 1 << 20)
-    grid = Geometry((16, 16, 4), (1.0, 1.0, 4.0))
-    series = DynamicSeries(VALUES[:, :4, :16, :16].astype(np.float32), TIMES_S, grid, "times_s")
-    path = write_dicom(series, tmp_path, flavour="philips-enhanced")[0]
+    path = enhanced(tmp_path)
     image = pydicom.dcmread(path)
     image.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
     image.save_as(path)
@@ -198,14 +192,9 @@ def test_a_deflated_image_that_unpacks_to_no_end_is_refused(tmp_path, monkeypatc
 
     image.PixelData = bytes(16 << 20)
     image.save_as(path)
-    tracemalloc.start()
-    with pytest.raises(InputRefusedError) as caught:
-        read_series(path)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-
+    code, peak = refusal_and_peak(path)
     assert path.stat().st_size < 1 << 20
-    assert caught.value.code == "file-too-large"
+    assert code == "file-too-large"
     assert peak < 4 << 20
 
 
