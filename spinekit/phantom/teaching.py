@@ -19,8 +19,7 @@ from spinekit.provenance import to_json, write_beside, write_text
 
 __all__ = ["write_teaching_case", "write_teaching_cases"]
 
-NEAR_AFTER = 400  # seeds of near cases begin this far after the first, those of validation cases VALIDATION_AFTER
-VALIDATION_AFTER = 1000
+NEAR_AFTER, DRAWN_AFTER, VALIDATION_AFTER = 400, 700, 1000  # where the seeds of each kind begin, after the first
 
 
 def write_teaching_cases(
@@ -29,6 +28,7 @@ def write_teaching_cases(
     first_seed: int = 10000,
     whole: int = 100,
     near: int = 100,
+    drawn: int = 0,
     validation: int = 10,
     size: tuple[int, int, int] = (128, 128, 24),
     progress: Callable[[int, int, str], None] | None = None,
@@ -40,10 +40,11 @@ def write_teaching_cases(
     out : path
         Folder; a case that is there already is kept, so an interrupted call goes on where it was.
     first_seed : int
-        Of the whole cases; the near ones begin 400 later, those for validation 1000 later.
-    whole, near, validation : int
-        How many of each, so few that no seed is met twice: at most 400, 600 and 1000. Validation cases are whole;
-        even seeds are from hospital A with its own noise, odd ones from drawn scanners with noise of their own.
+        Of the whole cases; the near ones begin 400 later, the drawn ones 700 and those for validation 1000.
+    whole, near, drawn, validation : int
+        How many of each, so few that no seed is met twice: at most 400, 300, 150 and 1000. Even seeds are from
+        hospital A, odd ones from drawn scanners. Drawn cases are whole and have odd seeds only. Validation cases are
+        whole; those of hospital A have its own noise, all others one of their own.
     size : tuple of int
         Voxels of a whole case.
     progress : callable, optional
@@ -67,10 +68,10 @@ def write_teaching_cases(
     ...     print(table.read_text().splitlines()[1])
     10000,10000.npz,10000.npz,2,train
     """
-    _check_numbers(whole, near, validation)
+    _check_numbers(whole, near, drawn, validation)
     folder, rows = Path(out), []
-    total = whole + near + validation
-    for done, (seed, split, make) in enumerate(_plan(first_seed, whole, near, validation, size), start=1):
+    total = whole + near + drawn + validation
+    for done, (seed, split, make) in enumerate(_plan(first_seed, whole, near, drawn, validation, size), start=1):
         file = folder / f"{seed}.npz"
         n_baseline = _kept(file) if file.is_file() else write_teaching_case(make(), file)
         rows.append({"case": seed, "series": file.name, "lesions": file.name, "n_baseline": n_baseline, "split": split})
@@ -101,12 +102,15 @@ def write_teaching_case(case: DynamicCase, file: Path) -> int:
 
 
 def _plan(
-    first: int, whole: int, near: int, validation: int, size: tuple[int, int, int]
+    first: int, whole: int, near: int, drawn: int, validation: int, size: tuple[int, int, int]
 ) -> Iterator[tuple[int, str, Callable[[], DynamicCase]]]:
     for seed in range(first, first + whole):
         yield seed, "train", lambda s=seed: teaching_case(s, size=size)  # type: ignore[misc]
     for seed in range(first + NEAR_AFTER, first + NEAR_AFTER + near):
         yield seed, "train", lambda s=seed: teaching_case(s, near=True, size=size)  # type: ignore[misc]
+    odd = first + DRAWN_AFTER + (first + DRAWN_AFTER + 1) % 2
+    for seed in range(odd, odd + 2 * drawn, 2):
+        yield seed, "train", lambda s=seed: teaching_case(s, size=size)  # type: ignore[misc]
     for seed in range(first + VALIDATION_AFTER, first + VALIDATION_AFTER + validation):
         yield seed, "validation", lambda s=seed: _validation_case(s, size)  # type: ignore[misc]
 
@@ -119,13 +123,14 @@ def _validation_case(seed: int, size: tuple[int, int, int]) -> DynamicCase:
     )
 
 
-def _check_numbers(whole: int, near: int, validation: int) -> None:
-    most = (NEAR_AFTER, VALIDATION_AFTER - NEAR_AFTER, VALIDATION_AFTER)
-    if any(n > m for n, m in zip((whole, near, validation), most, strict=True)):
+def _check_numbers(whole: int, near: int, drawn: int, validation: int) -> None:
+    asked = (whole, near, drawn, validation)
+    most = (NEAR_AFTER, DRAWN_AFTER - NEAR_AFTER, (VALIDATION_AFTER - DRAWN_AFTER) // 2, VALIDATION_AFTER)
+    if any(n > m for n, m in zip(asked, most, strict=True)):
         raise InputRefusedError(
             "value-out-of-range",
-            found=f"{whole} whole cases, {near} near ones and {validation} for validation were asked for.",
-            expected=f"At most {most[0]}, {most[1]} and {most[2]}: the seeds of each kind begin that far apart.",
+            found=f"{whole} whole cases, {near} near, {drawn} drawn and {validation} for validation were asked for.",
+            expected=f"At most {most[0]}, {most[1]}, {most[2]} and {most[3]}: the seeds of each kind begin apart.",
             cause="With more, a patient would be met twice, perhaps in training and in validation.",
             cure="Ask for fewer, or make a second table with another first seed.",
         )

@@ -349,7 +349,16 @@ def test_the_table_names_every_case_with_its_split(table):
     assert all((table.parent / row["series"]).is_file() for row in rows)
 
 
-@pytest.mark.parametrize("number", [{"whole": 401}, {"near": 601}, {"validation": 1001}])
+def test_drawn_cases_have_odd_seeds_of_their_own_and_no_hospital(tmp_path):
+    text = write_teaching_cases(tmp_path, whole=1, near=0, drawn=2, validation=1, size=(24, 24, 4)).read_text()
+
+    rows = list(csv.DictReader(text.splitlines()))
+    names = [json.loads(str(np.load(tmp_path / row["series"])["facts"]))["name"] for row in rows]
+    assert [row["case"] for row in rows] == ["10000", "10701", "10703", "11000"]
+    assert ["drawn" in name for name in names] == [False, True, True, False]
+
+
+@pytest.mark.parametrize("number", [{"whole": 401}, {"near": 301}, {"drawn": 151}, {"validation": 1001}])
 def test_more_cases_than_there_are_seeds_between_the_kinds_are_refused(tmp_path, number):
     with pytest.raises(InputRefusedError) as refused:
         write_teaching_cases(tmp_path, **number)
