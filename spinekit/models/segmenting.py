@@ -30,7 +30,6 @@ KIND = "unet"
 ANYWHERE = "unet_anywhere"  # the same network after a second training on patches of no anatomy
 FEW_PHASES = 4  # of ten; with no more the network for spines knows too little, and a click is put to the other
 CUT = 0.5
-EDGE = 0.4  # without a click a part that somewhere reaches CUT goes on to here: half-covered lesions are covered then
 UNASKED = 0.4  # ours: below a half, so that a neighbour that was not clicked is not joined on the word of one answer
 SMALLEST_ML = 0.3  # ours: what is smaller than a lesion of 4 mm radius is left out
 
@@ -100,8 +99,7 @@ def segment(
     numbers, found = _parts(full, series, click)
     warnings += found
     record = {
-        "method": KIND, "click": list(click) if click is not None else None, "cut": CUT,
-        "edge": EDGE if click is None else CUT, "mirror": mirror,
+        "method": KIND, "click": list(click) if click is not None else None, "cut": CUT, "mirror": mirror,
         "bf16": bf16, "n_baseline": n_baseline, "sha256": card["sha256"], "smallest_ml": SMALLEST_ML,
         "simulated": bool(series.record.get("simulated", False)),
     }  # fmt: skip
@@ -188,15 +186,14 @@ def _parts(
     """Return numbered lesions, the largest first; with a click the one that is clicked, or the nearest to it."""
     from scipy.ndimage import label
 
-    if probability.max() < CUT:
+    parts, n = label(probability >= CUT)
+    if n == 0:
         return np.zeros(probability.shape, np.uint8), (coded_warning("nothing-found", "The network found no lesion."),)
     if click is not None:
-        return _clicked(label(probability >= CUT)[0], series, click)
-    parts, n = label(probability >= EDGE)
-    sizes, sure = np.bincount(parts.ravel()), np.zeros(n + 1, dtype=bool)
-    sure[parts[probability >= CUT]] = True
+        return _clicked(parts, series, click)
+    sizes = np.bincount(parts.ravel())
     least = SMALLEST_ML * 1000.0 / series.geometry.voxel_volume_mm3
-    order = [p for p in np.argsort(-sizes[1:], kind="stable") + 1 if sure[p] and sizes[p] >= least][:255]
+    order = [part for part in np.argsort(-sizes[1:], kind="stable") + 1 if sizes[part] >= least][:255]
     table = np.zeros(n + 1, dtype=np.uint8)
     table[order] = np.arange(1, len(order) + 1, dtype=np.uint8)
     warnings = () if order else (coded_warning("nothing-found", f"No part reaches {SMALLEST_ML} ml."),)

@@ -17,7 +17,7 @@ from spinekit.models.checkpoints import read_card, shipped
 from spinekit.models.examples import CHANNELS, N_VALUES, fewer_phases, open_example
 from spinekit.models.inference import binary_entropy, predict_probability
 from spinekit.models.segmentation_task import ANY, SegmentationTask, Teaching, _harder, _lesion_weights
-from spinekit.models.segmenting import _parts, segment
+from spinekit.models.segmenting import segment
 from spinekit.models.strange import strange_patch
 from spinekit.models.teaching import channel_names, teach_segmentation
 from spinekit.models.training import Plan
@@ -79,19 +79,6 @@ def test_the_result_lies_on_the_grid_of_the_series_between_zero_and_one(case, cl
         assert volume.values.min() >= 0.0
         assert volume.values.max() <= 1.0
     assert (clicked.probability.values[clicked.roi.mask] >= 0.5).all()
-
-
-def test_without_a_click_a_lesion_goes_on_to_its_edge_and_doubt_alone_is_none(case):
-    probability = np.zeros(case.series.geometry.shape_zyx, dtype=np.float32)
-    probability[2:6, 10:30, 10:20] = 0.9
-    probability[2:6, 10:30, 20:30] = 0.42  # the same lesion, less sure
-    probability[2:6, 60:80, 60:80] = 0.45  # nowhere sure
-
-    free, _ = _parts(probability, case.series, None)
-    clicked, _ = _parts(probability, case.series, (15, 15, 3))
-
-    np.testing.assert_array_equal(free > 0, (probability > 0.4) & (np.indices(probability.shape)[1] < 40))
-    np.testing.assert_array_equal(clicked > 0, probability > 0.5)
 
 
 def test_the_same_call_gives_the_same_bits(case, clicked):
