@@ -23,6 +23,9 @@ def cases(
     whole: Annotated[int, typer.Option("--whole", min=0, help="Cases that show the whole trunk.")] = 100,
     near: Annotated[int, typer.Option("--near", min=0, help="Cases that show the surroundings of a lesion.")] = 100,
     drawn: Annotated[int, typer.Option("--drawn", min=0, help="More whole trunks, all at drawn scanners.")] = 0,
+    harder: Annotated[
+        int, typer.Option("--harder", min=0, help="More of what is missed: blastic metastases, slices of any number.")
+    ] = 0,
     validation: Annotated[int, typer.Option("--validation", min=1, help="Cases to judge with.")] = 10,
     first_seed: Annotated[int, typer.Option("--first-seed", min=0, help="Seed of the first case.")] = 10000,
     quiet: QuietOption = False,
@@ -32,7 +35,8 @@ def cases(
 
     with told():
         table = write_teaching_cases(
-            out, whole=whole, near=near, drawn=drawn, validation=validation, first_seed=first_seed,
+            out, whole=whole, near=near, drawn=drawn, harder=harder, validation=validation,
+            first_seed=first_seed,
             progress=None if quiet else progress,
         )  # fmt: skip
         typer.echo(f"Table: {table}" if not quiet else str(table))

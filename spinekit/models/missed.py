@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinekit.models.examples import CHANNELS, N_VALUES, Example
+from spinekit.models.examples import Example, example_channels
 from spinekit.provenance import hash_json, write_json
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from torch import nn
 
-__all__ = ["Misses", "example_channels", "misses_of"]
+__all__ = ["Misses", "misses_of"]
 
 Misses = dict[str, dict[str, list[float]]]
 """By the name of a case and the number of a lesion: the share of it that is missed in each variant of the case."""
@@ -60,13 +59,3 @@ def misses_of(net: nn.Module, examples: Sequence[Example], *, kept: Path | None 
     if kept is not None:
         write_json(kept, {"key": key, "sha256": hash_json(misses), "misses": misses})
     return misses
-
-
-def example_channels(example: Example, variant: int, click: Any) -> NDArray[np.float32]:
-    """Return all channels (27, Z, Y, X) of a variant; ``click`` is (3, Z, Y, X) with 255 standing for 1, or None."""
-    x = np.zeros((CHANNELS, *example.lesions.shape), dtype=np.float32)
-    x[:N_VALUES] = example.values[variant]
-    x[N_VALUES : CHANNELS - 3] = example.present[variant][:, None, None, None]
-    if click is not None:
-        x[-3:] = np.asarray(click, dtype=np.float32) / 255.0
-    return x

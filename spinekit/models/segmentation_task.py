@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spinekit.models.examples import CHANNELS, N_VALUES, Example
+from spinekit.models.examples import CHANNELS, N_VALUES, Example, example_channels
 from spinekit.models.inputs import MAPS
-from spinekit.models.missed import Misses, example_channels
+from spinekit.models.missed import Misses
 from spinekit.models.strange import strange_patch
 from spinekit.models.variation import foreign_tissue, varied, without_first_pass
 
@@ -90,7 +90,7 @@ class SegmentationTask:
             self._lesions, self._weights = _harder(self._lesions, self._weights, by_case, teaching)
 
     def batch(self, step: int, *, seed: int, rank: int) -> dict[str, Tensor]:
-        """Return ``x`` (B, 27, z, y, x) and ``y`` (B, 1, z, y, x), from the seed, step and rank alone."""
+        """Return ``x`` (B, 27, z, y, x) and ``y`` (B, 1, z, y, x; 0 to 1), from the seed, step and rank alone."""
         import torch
 
         rng = np.random.default_rng([seed, step, rank])
@@ -156,13 +156,13 @@ class SegmentationTask:
         part = tuple(slice(c, c + n) for c, n in zip(corner, self.teaching.patch_zyx, strict=True))
         x = np.zeros((CHANNELS, *self.teaching.patch_zyx), dtype=np.float32)
         y = np.zeros((1, *self.teaching.patch_zyx), dtype=np.float32)
-        labels = np.asarray(example.lesions[part])
-        inner = tuple(slice(0, n) for n in labels.shape)
+        share = np.asarray(example.share[part], dtype=np.float32) / np.float32(255.0)
+        inner = tuple(slice(0, n) for n in share.shape)
         x[(slice(0, N_VALUES), *inner)] = example.values[variant][(slice(None), *part)]
         x[N_VALUES : CHANNELS - 3] = example.present[variant][:, None, None, None]
         if click is not None:
             x[(slice(CHANNELS - 3, None), *inner)] = np.asarray(example.clicks[click][(slice(None), *part)]) / 255.0
-        y[0][inner] = labels == wanted if click is not None else labels > 0
+        y[0][inner] = share if click is None else share * (np.asarray(example.owner[part]) == wanted)
         if self.teaching.vary:
             foreign = self.teaching.foreign > 0 and click is not None and _shown_by_click(x, y)
             foreign = foreign and rng.random() < self.teaching.foreign
@@ -183,10 +183,14 @@ class SegmentationTask:
 
 
 def _dice_and_entropy(logits: Tensor, target: Tensor, smooth: float) -> Tensor:
-    """(B, 1, z, y, x) of both -> 1 - Dice, the mean over the patches, plus the binary cross-entropy."""
+    """(B, 1, z, y, x) of both -> 1 - Dice, the mean over the patches, plus the binary cross-entropy.
+
+    The squared form of the Dice (Milletari 2016): where a target lies between 0 and 1, it is lowest at the target, and
+    not at whichever of 0 and 1 is nearer.
+    """
     from monai.losses import DiceCELoss
 
-    return DiceCELoss(sigmoid=True, smooth_nr=smooth, smooth_dr=smooth)(logits, target)
+    return DiceCELoss(sigmoid=True, squared_pred=True, smooth_nr=smooth, smooth_dr=smooth)(logits, target)
 
 
 def _freeze_norm(net: nn.Module) -> None:

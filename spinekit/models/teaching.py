@@ -18,7 +18,7 @@ from spinekit.errors import InputRefusedError, shown
 from spinekit.geometry import Geometry, require_same_grid
 from spinekit.models.checkpoints import fill_network, read_card, save_network
 from spinekit.models.clicks import CLICK_CHANNELS
-from spinekit.models.examples import CHANNELS, Example, TaughtCase, open_example, write_example
+from spinekit.models.examples import CHANNELS, Example, TaughtCase, is_example, open_example, write_example
 from spinekit.models.fusing import fused
 from spinekit.models.inputs import MAPS
 from spinekit.models.missed import misses_of
@@ -149,7 +149,7 @@ def prepare_examples(
     found = []
     for number, row in enumerate(rows, start=1):
         place = folder / row["case"]
-        if not (place / "example.json").is_file():
+        if not is_example(place):
             write_example(read_taught_case(row, Path(table).parent), folder)
         split = row.get("split") or ("validation" if number % EVERY == 0 else "train")
         found.append((open_example(place), split))
@@ -197,7 +197,7 @@ def _compact(name: str, file: Path, n_baseline: int) -> TaughtCase:
             arrays["signal"].astype(np.float32), arrays["times_s"], Geometry.from_dict(facts["geometry"]), "simulated",
             record={"simulated": True},
         )  # fmt: skip
-        return TaughtCase(name, series, arrays["lesions"], n_baseline)
+        return TaughtCase(name, series, arrays["lesions"], n_baseline, share=arrays["share"])
 
 
 def _rows(table: Path) -> list[dict[str, str]]:

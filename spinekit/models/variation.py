@@ -109,4 +109,4 @@ def _moved(
         )  # fmt: skip
         both = turn(both)
     moved = np.ascontiguousarray(np.asarray(both.as_tensor() if hasattr(both, "as_tensor") else both))
-    return moved[:-1], (moved[-1:] >= 0.5).astype(np.float32)
+    return moved[:-1], moved[-1:]

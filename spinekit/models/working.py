@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from spinekit.case import DynamicSeries
 
-__all__ = ["WORKING_MM", "block_mean", "coarse_series", "onto_series", "working_input"]
+__all__ = ["WORKING_MM", "block_mean", "coarse_series", "onto_series", "onto_working", "working_input"]
 
 WORKING_MM = (1.875, 1.875, 4.0)  # along L, P, S; ours: a lesion of 10 mm radius is ten voxels across
 FIRST_MINUTE_S = (*FIRST_PASS_S, 30.0)  # without any of them there is no area under the curve of the first minute
@@ -43,12 +43,10 @@ def coarse_series(series: DynamicSeries) -> DynamicSeries:
     >>> coarse_series(series).geometry.size
     (128, 128, 4)
     """
-    home, fine = series.geometry.anatomical_axes(), series.geometry.spacing_mm
-    i, j, k = (max(1, int(WORKING_MM[home[n]] / fine[n] + 0.3)) for n in range(3))
-    factors = (i, j, k)
+    factors = _factors(series.geometry)
     if factors == (1, 1, 1):
         return series
-    signal = np.stack([block_mean(phase, (k, j, i)) for phase in series.signal])
+    signal = np.stack([block_mean(phase, factors[::-1]) for phase in series.signal])
     return replace(series, signal=signal, geometry=_coarse_grid(series.geometry, factors))
 
 
@@ -95,6 +93,28 @@ def working_input(series: DynamicSeries, n_baseline: int = 1) -> NetworkInput:
     return replace(seen, channels=_without_first_pass(seen), series_geometry=series.geometry)
 
 
+def onto_working(values: NDArray[Any], geometry: Geometry, grid: Geometry) -> NDArray[np.float32]:
+    """Bring what fills the voxels of a series to its working grid as the signal is brought: by the mean of blocks.
+
+    Parameters
+    ----------
+    values : ndarray of shape (Z, Y, X) of the series
+        Such as a mask.
+    geometry, grid : Geometry
+        Of the series, and of its `working_input`.
+
+    Examples
+    --------
+    >>> fine = Geometry((4, 2, 1), (1.0, 1.0, 4.0))
+    >>> mask = np.array([[[0, 1, 1, 1], [0, 0, 1, 1]]])
+    >>> onto_working(mask, fine, Geometry((2, 1, 1), (2.0, 2.0, 4.0), (0.5, 0.5, 0.0))).tolist()
+    [[[0.25, 1.0]]]
+    """
+    factors = _factors(geometry)
+    mean = block_mean(values, factors[::-1])
+    return resample_array(mean, _coarse_grid(geometry, factors), grid, interpolation="linear", outside=0.0)
+
+
 def onto_series(values: NDArray[Any], seen: NetworkInput) -> NDArray[np.float32]:
     """Bring a probability from the working grid to the grid of the series, by linear interpolation.
 
@@ -106,6 +126,12 @@ def onto_series(values: NDArray[Any], seen: NetworkInput) -> NDArray[np.float32]
     wide = Geometry((i + 2, j + 2, k + 2), grid.spacing_mm, (x, y, z), grid.direction)
     padded = np.pad(np.asarray(values, dtype=np.float32), 1, mode="edge")
     return resample_array(padded, wide, seen.series_geometry, interpolation="linear", outside=0.0)
+
+
+def _factors(geometry: Geometry) -> tuple[int, int, int]:
+    home, fine = geometry.anatomical_axes(), geometry.spacing_mm
+    i, j, k = (max(1, int(WORKING_MM[home[n]] / fine[n] + 0.3)) for n in range(3))
+    return i, j, k
 
 
 def _without_first_pass(seen: NetworkInput) -> NDArray[np.float32]:

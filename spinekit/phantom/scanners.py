@@ -13,14 +13,18 @@ import numpy as np
 
 from spinekit.case import Acquisition, DynamicSeries, Volume
 from spinekit.phantom.contrast import BloodCurve
+from spinekit.phantom.entities import Entity, entity_named
 from spinekit.phantom.imaging import image_dynamic
 from spinekit.phantom.motion import motion_of
 from spinekit.phantom.patient import Patient
 from spinekit.phantom.protocol import Protocol, protocol_of
 from spinekit.phantom.randomness import stream
 
-__all__ = ["DynamicCase", "random_protocol", "simulate_dynamic", "teaching_case"]
+__all__ = ["DynamicCase", "harder_case", "random_protocol", "simulate_dynamic", "teaching_case"]
 
+BLASTIC = 0.4  # of the harder cases: the entity is drawn for the others, so that about half are blastic in all
+SLICES = (0.6, 1.3)  # of a harder case, over those asked for
+SNR = (14.0, 50.0)
 NEAR_MM = (120.0, 150.0)  # field of view of a case that shows the surroundings of the lesion only
 
 
@@ -28,12 +32,14 @@ NEAR_MM = (120.0, 150.0)  # field of view of a case that shows the surroundings 
 class DynamicCase:
     """The dynamic series of a simulated patient, and what a network is taught with.
 
-    ``lesions`` holds the number of the lesion in each voxel (1 is the index lesion), uint8; ``n_baseline`` counts
-    the phases before contrast; ``label``, ``entity`` and ``clinical`` are as in `SimulatedCase`.
+    ``lesions`` holds the number of the lesion in each voxel (1 is the index lesion), uint8, and ``share`` which part
+    of it is lesion, float32 from 0 to 1; ``n_baseline`` counts the phases before contrast; ``label``, ``entity`` and
+    ``clinical`` are as in `SimulatedCase`.
     """
 
     series: DynamicSeries
     lesions: Volume
+    share: Volume
     n_baseline: int
     label: str
     entity: str
@@ -84,6 +90,7 @@ def simulate_dynamic(
     n_phases: int = 10,
     snr: float | None = None,
     motion: Any = "usual",
+    entity: Entity | None = None,
 ) -> DynamicCase:
     """Simulate the dynamic series of one patient in any protocol; cheaper than `simulate_case`.
 
@@ -95,6 +102,8 @@ def simulate_dynamic(
         Hospital A's if not given.
     size, n_phases, snr, motion
         As for `simulate_case`.
+    entity : Entity, optional
+        The disease; drawn with the patient if not given.
 
     Returns
     -------
@@ -107,7 +116,7 @@ def simulate_dynamic(
     ((10, 4, 32, 32), 'drawn')
     """
     scanner = protocol_of("A") if protocol is None else protocol
-    patient = Patient.draw(seed)
+    patient = Patient.draw(seed, entity=entity)
     rng = stream(seed, "timing")
     times = scanner.times(n_phases, rng)
     n_baseline = 2 if n_phases > 4 and rng.random() < 0.75 else 1
@@ -131,9 +140,10 @@ def simulate_dynamic(
         acquisition=acquisition, name=f"simulated-{scanner.hospital}-{seed:05d}", record=record,
     )  # fmt: skip
     numbers = np.where(images.shares.max(axis=0) >= 0.5, images.shares.argmax(axis=0) + 1, 0).astype(np.uint8)
+    share = np.minimum(images.shares.sum(axis=0), 1.0).astype(np.float32)
     return DynamicCase(
-        series, Volume(numbers, grid, name="lesions", unit="1"), n_baseline,
-        patient.label, patient.entity.name, dict(patient.clinical),
+        series, Volume(numbers, grid, name="lesions", unit="1"), Volume(share, grid, name="share", unit="1"),
+        n_baseline, patient.label, patient.entity.name, dict(patient.clinical),
     )  # fmt: skip
 
 
@@ -162,10 +172,43 @@ def teaching_case(seed: int, *, near: bool = False, size: tuple[int, int, int] =
     """
     rng = stream(seed, "teaching")
     protocol = protocol_of("A") if seed % 2 == 0 else random_protocol(seed)
-    snr = float(np.exp(stream(seed, "snr").uniform(np.log(14.0), np.log(50.0))))
     if near:
         field = float(rng.uniform(*NEAR_MM))
         voxels = max(32, round(field / protocol.field_of_view_mm * max(size[:2])))
         protocol, size = replace(protocol, field_of_view_mm=field), (voxels, voxels, size[2])
-    case = simulate_dynamic(seed, protocol=protocol, size=size, snr=snr)
+    return _noisy(seed, protocol, size)
+
+
+def harder_case(seed: int, *, size: tuple[int, int, int] = (128, 128, 24)) -> DynamicCase:
+    """Simulate a whole case of what a network misses most: blastic metastases in every other, slices of any thickness.
+
+    Every fourth seed is at hospital A, all others at a drawn scanner.
+
+    Parameters
+    ----------
+    seed : int
+        Of the patient.
+    size : tuple of int
+        Voxels along (x, y) and the usual number of slices; 0.6 to 1.3 times as many are drawn.
+
+    Returns
+    -------
+    DynamicCase
+        With noise as in `teaching_case`.
+
+    Examples
+    --------
+    >>> harder_case(7, size=(32, 32, 10)).series.geometry.size[2] in range(6, 14)
+    True
+    """
+    rng = stream(seed, "harder")
+    entity = entity_named("blastic_metastasis") if rng.random() < BLASTIC else None
+    slices = round(size[2] * float(rng.uniform(*SLICES)))
+    protocol = random_protocol(seed) if seed % 4 else protocol_of("A")
+    return _noisy(seed, protocol, (size[0], size[1], slices), entity)
+
+
+def _noisy(seed: int, protocol: Protocol, size: tuple[int, int, int], entity: Entity | None = None) -> DynamicCase:
+    snr = float(np.exp(stream(seed, "snr").uniform(np.log(SNR[0]), np.log(SNR[1]))))
+    case = simulate_dynamic(seed, protocol=protocol, size=size, snr=snr, entity=entity)
     return replace(case, series=replace(case.series, record={**case.series.record, "snr": snr}))

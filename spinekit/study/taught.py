@@ -12,7 +12,10 @@ from spinekit.study.table import SIMULATED, StudyCase
 __all__ = ["FROZEN", "require_untaught", "taught_seeds"]
 
 RESERVED = {
-    "unet": range(10_000, 12_000),  # what spinekit train cases writes, choice of the best step included
+    "unet": (
+        *range(10_000, 12_000),
+        *range(220_000, 230_000),
+    ),  # what spinekit train cases writes, choice of the best step included
     "inception_resnet": range(TRAIN_SEED, TEST_SEED),  # training, choice of the best step, calibration
 }
 FROZEN = (
@@ -55,6 +58,6 @@ def require_untaught(cases: Sequence[StudyCase], kinds: Sequence[str]) -> None:
                     "table-invalid",
                     found=f"Case '{case.name}' is simulated patient {seed}, whom the network {kind} has learned from.",
                     expected="Patients whom no network of the package has seen, such as seeds from 50000 on.",
-                    cause="Seeds 10000 to 11999 and 200000 to 219999 are set aside for training and calibration.",
+                    cause="Seeds 10000 to 11999 and 200000 to 229999 are set aside for training and calibration.",
                     cure="Take other seeds, or leave the networks out with --no-networks.",
                 )

@@ -1,10 +1,9 @@
-"""Segmenting with the demonstration weights, and teaching a tiny network: what each promises."""
+"""Teaching a tiny U-Net: cases, examples, batches, loss, weights."""
 
 from __future__ import annotations
 
 import csv
 import json
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -13,18 +12,16 @@ import torch
 
 import spinekit as sk
 from spinekit.errors import InputRefusedError
-from spinekit.models.checkpoints import read_card, shipped
-from spinekit.models.examples import CHANNELS, N_VALUES, fewer_phases, open_example
-from spinekit.models.inference import binary_entropy, predict_probability
+from spinekit.models.examples import CHANNELS, N_VALUES, TaughtCase, fewer_phases, open_example, write_example
 from spinekit.models.segmentation_task import ANY, SegmentationTask, Teaching, _harder, _lesion_weights
 from spinekit.models.segmenting import segment
 from spinekit.models.strange import strange_patch
-from spinekit.models.teaching import channel_names, teach_segmentation
+from spinekit.models.teaching import teach_segmentation
 from spinekit.models.training import Plan
 from spinekit.models.unet import UNetConfig
 from spinekit.models.variation import without_first_pass
+from spinekit.phantom.scanners import harder_case
 from spinekit.phantom.teaching import write_teaching_cases
-from spinekit.segmentation.agreement import dice
 
 TINY = UNetConfig(CHANNELS, widths=(4, 8, 8))
 PLAN = Plan(steps=3, seed=2, judge_every=1, learning_rate=1e-2)
@@ -37,11 +34,6 @@ def case():
 
 
 @pytest.fixture(scope="module")
-def clicked(case):
-    return segment(case.series, case.n_baseline, click=case.seed_ijk)
-
-
-@pytest.fixture(scope="module")
 def table(tmp_path_factory):
     return write_teaching_cases(tmp_path_factory.mktemp("cases"), whole=1, near=1, validation=1, size=(64, 64, 8))
 
@@ -49,124 +41,6 @@ def table(tmp_path_factory):
 @pytest.fixture(scope="module")
 def taught(table, tmp_path_factory):
     return teach_segmentation(table, tmp_path_factory.mktemp("taught"), plan=PLAN, teaching=PATCHES, network=TINY)
-
-
-def test_the_shipped_weights_say_what_they_are_and_are_small():
-    card = read_card(shipped("unet"), kind="unet")
-
-    assert card["warning"] == "simulated data: not for clinical use"
-    assert card["training"]["channels"] == channel_names()
-    assert shipped("unet").stat().st_size < 10e6
-
-
-def test_a_clicked_lesion_of_a_simulated_case_is_found(case, clicked):
-    assert dice(clicked.roi.mask, case.lesion.mask) > 0.7
-    assert int(clicked.lesions.values.max()) == 1
-
-
-def test_lesions_are_found_without_a_click(case):
-    free = segment(case.series, case.n_baseline)
-
-    assert dice(free.roi.mask, case.lesions.values > 0) > 0.6
-    sizes = np.bincount(free.lesions.values.ravel())[1:]
-    assert (np.diff(sizes) <= 0).all()
-    np.testing.assert_array_equal(free.roi.mask, free.lesions.values > 0)
-
-
-def test_the_result_lies_on_the_grid_of_the_series_between_zero_and_one(case, clicked):
-    for volume in (clicked.probability, clicked.uncertainty):
-        assert volume.geometry.same_grid(case.series.geometry)
-        assert volume.values.min() >= 0.0
-        assert volume.values.max() <= 1.0
-    assert (clicked.probability.values[clicked.roi.mask] >= 0.5).all()
-
-
-def test_the_same_call_gives_the_same_bits(case, clicked):
-    again = segment(case.series, case.n_baseline, click=case.seed_ijk)
-
-    np.testing.assert_array_equal(again.probability.values, clicked.probability.values)
-
-
-def test_a_click_keeps_a_share_of_what_is_found_without_it(case):
-    far = (3, 3, 0)  # in the air: what is near the click does not matter here
-
-    unasked = segment(case.series, case.n_baseline).probability.values
-    clicked = segment(case.series, case.n_baseline, click=far).probability.values
-
-    assert unasked.max() > 0.9
-    assert bool((clicked >= 0.4 * unasked - 1e-5).all())
-
-
-def test_a_gain_of_the_receiver_changes_nothing(case, clicked):
-    louder = replace(case.series, signal=case.series.signal * np.float32(4.0))
-
-    other = segment(louder, case.n_baseline, click=case.seed_ijk)
-
-    assert dice(other.roi.mask, clicked.roi.mask) > 0.99
-
-
-def test_every_result_carries_the_warning_and_the_hash(clicked):
-    assert clicked.warnings[0].startswith("[model-simulated]")
-    assert clicked.record["sha256"] == clicked.model_card["sha256"]
-    assert clicked.record["simulated"] is True
-
-
-def test_a_protocol_unlike_the_learned_one_is_told(case):
-    short = replace(case.series, signal=case.series.signal[[0, 4, 9]], times_s=case.series.times_s[[0, 4, 9]])
-
-    found = segment(short, 1, click=case.seed_ijk)
-
-    assert any(w.startswith("[protocol-unlike-training]") for w in found.warnings)
-    assert any(w.startswith("[model-anywhere]") for w in found.warnings)
-    assert found.record["sha256"] == read_card(shipped("unet_anywhere"), kind="unet")["sha256"]
-
-
-@pytest.mark.parametrize("click", [(96, 3, 3), (-1, 3, 3)])
-def test_a_click_outside_is_refused(case, click):
-    with pytest.raises(InputRefusedError) as refused:
-        segment(case.series, case.n_baseline, click=click)
-
-    assert refused.value.code == "seed-outside"
-
-
-def test_weights_for_other_channels_are_refused(case, tmp_path):
-    file = shutil.copy(shipped("unet"), tmp_path / "unet.safetensors")
-    card = json.loads(shipped("unet").with_suffix(".json").read_text())
-    card["training"]["channels"] = card["training"]["channels"][1:]
-    (tmp_path / "unet.json").write_text(json.dumps(card))
-
-    with pytest.raises(InputRefusedError) as refused:
-        segment(case.series, case.n_baseline, file)
-
-    assert refused.value.code == "model-other"
-
-
-def test_windows_and_one_pass_agree_where_windows_do_not_meet():
-    torch.manual_seed(0)
-    net = torch.nn.Conv3d(2, 1, 1).eval()
-    channels = np.random.default_rng(0).normal(size=(2, 6, 20, 20)).astype(np.float32)
-
-    whole, _ = predict_probability(net, channels)
-    windows, _ = predict_probability(net, channels, window_zyx=(4, 8, 8))
-
-    np.testing.assert_allclose(windows, whole, atol=1e-5)
-
-
-def test_mirrored_copies_make_the_answer_symmetric():
-    torch.manual_seed(0)
-    net = torch.nn.Conv3d(1, 1, 3, padding=1).eval()
-    channels = np.random.default_rng(0).normal(size=(1, 4, 8, 8)).astype(np.float32)
-
-    straight, _ = predict_probability(net, channels, mirror=True)
-    flipped, _ = predict_probability(net, channels[..., ::-1], mirror=True)
-
-    np.testing.assert_allclose(flipped[..., ::-1], straight, atol=1e-6)
-
-
-def test_entropy_is_largest_at_a_half_and_falls_to_both_sides():
-    entropy = binary_entropy(np.array([0.0, 0.1, 0.5, 0.9, 1.0], np.float32))
-
-    np.testing.assert_allclose(entropy, [0.0, 0.469, 1.0, 0.469, 0.0], atol=1e-3)
 
 
 def test_fewer_phases_keep_the_baseline_and_the_order(case):
@@ -244,6 +118,64 @@ def test_a_training_draws_what_its_beginning_misses_and_keeps_what_that_is(table
         assert sorted(lesions) == [str(n) for n in numbers if n]
         assert all(0.0 <= share <= 1.0 and len(shares) == 4 for shares in lesions.values() for share in shares)
     assert more.trained.tensors.keys() == taught.trained.tensors.keys()
+
+
+def test_what_is_taught_is_the_share_of_each_voxel_and_not_whether_it_is_more_than_half(taught):
+    examples = [open_example(p) for p in sorted((taught.weights.parent / "examples").iterdir())]
+    task = SegmentationTask(examples, examples, replace(PATCHES, vary=False, around_lesion=1.0), data={})
+
+    y = torch.cat([task.batch(step, seed=0, rank=0)["y"] for step in range(8)]).numpy()
+
+    assert 0.0 <= y.min() < y.max() <= 1.0
+    assert ((y > 0.1) & (y < 0.9)).sum() > 20
+
+
+def test_the_loss_is_least_at_the_share_itself():
+    share = torch.tensor([0.0, 0.2, 0.4, 0.8, 1.0]).repeat(40).reshape(1, 1, 2, 10, 10)
+    task = SegmentationTask([], [], PATCHES, data={})
+    answers = {"share": share, "cut": (share >= 0.5).float(), "more": (share + 0.1).clamp(max=1.0)}
+    logits = {name: torch.logit(p.clamp(1e-4, 1 - 1e-4)) for name, p in answers.items()}
+
+    loss = {name: float(task.loss(lambda _, x=x: x, {"x": share, "y": share})) for name, x in logits.items()}
+
+    assert loss["share"] < min(loss["cut"], loss["more"])
+
+
+def test_the_share_of_a_fine_mask_is_its_mean_and_belongs_to_the_nearest_lesion(tmp_path):
+    case = sk.simulate_case(21, size=(256, 256, 24), n_phases=4)
+    mask = case.lesions.values.astype(np.uint8)
+
+    example = open_example(write_example(TaughtCase("one", case.series, mask, case.n_baseline), tmp_path))
+
+    blocks = (mask > 0).reshape(24, 128, 2, 128, 2).mean(axis=(2, 4))
+    np.testing.assert_array_equal(example.share, np.rint(255 * blocks))
+    inside = (np.asarray(example.lesions) > 0) & (np.asarray(example.share) > 0)
+    np.testing.assert_array_equal(example.owner[inside], example.lesions[inside])
+    border = (example.share > 0) & ~inside
+    assert border.any()
+    assert set(np.unique(example.owner[border])) <= set(np.unique(example.lesions)) - {0}
+
+
+def test_an_example_of_an_older_format_is_computed_anew(tmp_path):
+    case = sk.simulate_case(21, size=(32, 32, 4))
+    one = TaughtCase("one", case.series, case.lesions.values.astype(np.uint8), case.n_baseline)
+    place = write_example(one, tmp_path)
+    before = (place / "example.json").read_bytes()
+    (place / "example.json").write_text(json.dumps({"clicked": []}))
+    (place / "share.npy").unlink()
+
+    write_example(one, tmp_path)
+
+    assert (place / "example.json").read_bytes() == before
+    assert open_example(place).share.any()
+
+
+def test_harder_cases_have_slices_of_any_number_and_every_other_is_blastic():
+    cases = [harder_case(seed, size=(16, 16, 10)) for seed in range(40)]
+
+    assert len({c.series.geometry.size[2] for c in cases}) > 4
+    assert 12 <= sum(c.entity == "blastic_metastasis" for c in cases) <= 28
+    assert [c.series.record["hospital"] for c in cases[:5]] == ["A", "drawn", "drawn", "drawn", "A"]
 
 
 def test_the_loss_of_a_batch_is_the_mean_over_its_patches(taught):
@@ -387,13 +319,3 @@ def test_a_patch_of_no_anatomy_holds_a_region_that_was_clicked():
         absent = x[N_VALUES : CHANNELS - 3, 0, 0, 0] == 0
         assert not x[4:N_VALUES][absent].any()
         assert not absent[0]
-
-
-def test_one_click_in_a_real_lesion_of_another_organ_is_followed(shared_data):
-    folder = shared_data / "dce_breast_ucsf_br06"
-    series = sk.read_series(folder / "dicom.zip")
-    truth = sk.read_roi(folder / "lesion_from_ser_largest_component.nii.gz", on=series.geometry)
-
-    found = segment(series, 1, click=(85, 131, 38))
-
-    assert dice(found.roi.mask, truth.mask) >= 0.75
