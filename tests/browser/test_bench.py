@@ -181,6 +181,19 @@ def test_a_lesion_is_marked_by_mouse_and_keyboard_in_notebook_02(lab, case):
     settle(bench)
     assert bench.value("selection.growing.tolerance") == float(slider.input_value()) == 2.4
     bench.do("slow.settle = quick")
+
+    # held without a move, it shows what came meanwhile as soon as it is let go
+    box, low, high = slider.bounding_box(), *(float(slider.get_attribute(name)) for name in ("min", "max"))
+    thumb = 8 + (2.4 - low) / (high - low) * (box["width"] - 16)
+    page.mouse.move(box["x"] + thumb, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    bench.do("selection.undo()")
+    settle(bench)
+    held = float(slider.input_value())
+    page.mouse.up()
+    settle(bench)
+    assert held == 2.4
+    assert bench.value("selection.growing.tolerance") == float(slider.input_value()) < 2.4
     bench.until("selection.roi is not None")
     settle(bench)
     assert np.array_equal(shown_mask(bench, "series", case.series.geometry), bench.array("selection.roi.mask"))

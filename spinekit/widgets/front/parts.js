@@ -77,24 +77,30 @@ function undoing(bench, more = []) {
 }
 
 // A slider that tells Python when it is let go, and follows what Python says.
-// A late answer to an earlier step does not pull the slider back while it is held or a later step is on its way.
+// A late answer to an earlier step does not pull the slider back while it is held or a later step is on its way;
+// what comes while it is held is shown when it is let go, unless it was moved.
 function slider(label, unit, { min, max, step }, onchange, says = (x) => String(x)) {
   const input = element("input", { type: "range", min, max, step, "aria-label": label }),
     value = element("output", {});
-  let asked = 0;
+  let asked = 0,
+    meanwhile = null;
   const tell = (x) => {
     value.textContent = `${says(Number(x))}${unit}`;
   };
   const show = (x, answers = Infinity) => {
-    if (input.matches(":active") || answers < asked) return;
+    meanwhile = input.matches(":active") ? [x, answers] : null;
+    if (meanwhile || answers < asked) return;
     asked = 0;
     input.value = x;
     tell(x);
   };
   input.addEventListener("input", () => tell(input.value));
   input.addEventListener("change", () => {
+    meanwhile = null;
     asked = onchange(Number(input.value)) ?? 0;
   });
+  const letGo = () => setTimeout(() => meanwhile && show(...meanwhile));
+  for (const event of ["pointerup", "pointercancel"]) input.addEventListener(event, letGo);
   return { view: element("label", { class: "sk-slider" }, element("span", {}, label), input, value), show, input };
 }
 
