@@ -1,6 +1,6 @@
 """What the U-Net reaches on simulated cases it has never seen, beside what costs nothing. No clinical accuracy.
 
-Each case is segmented without a click, with one click in the index lesion, and with four of its phases left out.
+Each case is segmented without a click, with one click in each of its lesions, and with four of its phases left out.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SMALLEST_ML = 0.3  # a lesion that the slab cuts to less is neither asked for no
 
 @dataclass(frozen=True)
 class UnseenCase:
-    """A case with its truth: ``lesions`` numbers the lesions, 1 being the index lesion that is clicked."""
+    """A case with its truth: ``lesions`` numbers the lesions, 1 being the index lesion; ``click`` lies in that one."""
 
     name: str
     series: DynamicSeries
@@ -56,12 +56,13 @@ def judge_segmentation(
     model: str | os.PathLike[str] | None = None,
     on_case: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
-    """Judge a network on cases it has not seen; one row per case and way of asking.
+    """Judge a network on cases it has not seen; one row per case and way of asking, or per lesion.
 
     Returns
     -------
     pandas.DataFrame
-        Columns ``case``, ``asked`` and the measures of `spinekit.evaluation.metrics.overlap_scores`.
+        Columns ``case``, ``asked``, ``lesion`` (empty where all are asked for) and the measures of
+        `spinekit.evaluation.metrics.overlap_scores`.
     """
     import pandas as pd
 
@@ -77,24 +78,31 @@ def judge_case(case: UnseenCase, *, model: str | os.PathLike[str] | None = None)
     """Return the measures of one case, one row per way of asking.
 
     Rows: ``all lesions`` (no click), ``4 phases absent`` (no click), ``index lesion`` (no click, only the parts that
-    touch it), ``index lesion, click``, and the baselines ``all background`` and ``threshold``.
+    touch it), ``index lesion, click``, the same of ``each lesion`` that is large enough, the index lesion included,
+    and the baselines ``all background`` and ``threshold``. A lesion that is not found has a Dice of 0.
     """
-    truth, index = _counted(case), case.lesions == 1
+    counted = _counted(case)
+    truth = np.isin(case.lesions, counted)
     free = segment(case.series, case.n_baseline, model)
-    asked: dict[str, tuple[Any, Any]] = {"all lesions": (free.roi.mask, truth)}
-    asked["4 phases absent"] = (segment(shorter(case), case.n_baseline, model).roi.mask, truth)
-    numbers = np.asarray(free.lesions.values)
-    touching = [number for number in np.unique(numbers[index]) if number]
-    asked["index lesion"] = (np.isin(numbers, touching) & ~((case.lesions > 1) & ~index), index)
-    clicked = segment(case.series, case.n_baseline, model, click=case.click)
-    asked["index lesion, click"] = (clicked.roi.mask, index)
-    asked["all background"] = (np.zeros_like(truth), truth)
-    asked["threshold"] = (_bright(case), truth)
+    fewer = segment(shorter(case), case.n_baseline, model)
+    asked: list[tuple[str, int | None, Any, Any]] = [
+        ("all lesions", None, free.roi.mask, truth),
+        ("4 phases absent", None, fewer.roi.mask, truth),
+    ]
+    for number in sorted({1, *counted}):
+        here = case.lesions == number
+        alone = _touching(np.asarray(free.lesions.values), here, case.lesions)
+        click = case.click if number == 1 else _inmost(here, case.series)
+        clicked = segment(case.series, case.n_baseline, model, click=click).roi.mask
+        kinds = ("index lesion", "each lesion") if number == 1 and number in counted else ("index lesion",)
+        for kind in kinds if number == 1 else ("each lesion",):
+            asked += [(kind, number, alone, here), (f"{kind}, click", number, clicked, here)]
+    asked += [("all background", None, np.zeros_like(truth), truth), ("threshold", None, _bright(case), truth)]
     spacing = case.series.geometry.spacing_zyx_mm
-    rows = []
-    for name, (found, wanted) in asked.items():
-        rows.append({"case": case.name, "asked": name, **overlap_scores(found, wanted, spacing_zyx_mm=spacing)})
-    return rows
+    return [
+        {"case": case.name, "asked": name, "lesion": number, **overlap_scores(found, wanted, spacing_zyx_mm=spacing)}
+        for name, number, found, wanted in asked
+    ]
 
 
 def shorter(case: UnseenCase) -> DynamicSeries:
@@ -112,16 +120,31 @@ def summary_of(table: pd.DataFrame) -> pd.DataFrame:
     for name, part in table.groupby("asked", sort=False):
         low, middle, high = np.nanpercentile(part["Dice"], [25, 50, 75])
         means = part[["PA", "MPA", "MIoU", "HD95_mm", "NSD", "recall", "false_parts"]].mean()
-        rows[name] = {"cases": len(part), "Dice median": middle, "Dice quartiles": f"{low:.3f} to {high:.3f}", **means}
+        rows[name] = {"rows": len(part), "Dice median": middle, "Dice quartiles": f"{low:.3f} to {high:.3f}", **means}
     import pandas as pd
 
     return pd.DataFrame(rows).T
 
 
-def _counted(case: UnseenCase) -> NDArray[np.bool_]:
+def _counted(case: UnseenCase) -> list[int]:
     counts = np.bincount(case.lesions.ravel(), minlength=2)
     least = SMALLEST_ML * 1000.0 / case.series.geometry.voxel_volume_mm3
-    return np.isin(case.lesions, [n for n in range(1, len(counts)) if counts[n] >= least])
+    return [n for n in range(1, len(counts)) if counts[n] >= least]
+
+
+def _touching(numbers: NDArray[np.uint8], lesion: NDArray[np.bool_], lesions: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return the parts that touch a lesion, without what they hold of other lesions."""
+    touching = [number for number in np.unique(numbers[lesion]) if number]
+    return np.isin(numbers, touching) & ((lesions == 0) | lesion)
+
+
+def _inmost(lesion: NDArray[np.bool_], series: DynamicSeries) -> tuple[int, int, int]:
+    """Return the voxel (i, j, k) farthest from the border of a lesion."""
+    from scipy.ndimage import distance_transform_edt
+
+    depth = distance_transform_edt(np.pad(lesion, 1), sampling=series.geometry.spacing_zyx_mm)[1:-1, 1:-1, 1:-1]
+    k, j, i = np.unravel_index(int(depth.argmax()), depth.shape)
+    return int(i), int(j), int(k)
 
 
 def _bright(case: UnseenCase) -> NDArray[np.bool_]:
