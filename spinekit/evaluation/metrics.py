@@ -19,8 +19,8 @@ __all__ = ["lesion_wise", "overlap_scores", "overlap_table", "surface_dice"]
 TOUCHING = ndimage.generate_binary_structure(3, 3)
 
 
-def lesion_wise(predicted: Any, truth: Any, *, overlap: float) -> dict[str, float]:
-    """Count lesions that were found: connected parts of the truth, corners included.
+def lesion_wise(predicted: Any, truth: Any, *, overlap: float, lesions: Any = None) -> dict[str, float]:
+    """Count lesions that were found: those that are numbered, or else connected parts of the truth, corners included.
 
     Parameters
     ----------
@@ -28,6 +28,9 @@ def lesion_wise(predicted: Any, truth: Any, *, overlap: float) -> dict[str, floa
         Masks on one grid.
     overlap : float
         Share of a part's voxels that has to be covered for it to count, above 0 to 1. No default.
+    lesions : array of int of shape (Z, Y, X), optional
+        The number of the lesion in each voxel of the truth, 0 elsewhere. Without it a voxel that partial volume cuts
+        off from a lesion is a lesion of its own.
 
     Returns
     -------
@@ -51,13 +54,13 @@ def lesion_wise(predicted: Any, truth: Any, *, overlap: float) -> dict[str, floa
             cause="It may have been meant in percent.",
             cure="Give 0.5 for half of the voxels.",
         )
-    lesions, found = _covered(b, a, overlap)
+    n_lesions, found = _covered(b, a, overlap) if lesions is None else _covered_numbers(lesions, a, overlap)
     parts, right = _covered(a, b, overlap)
     return {
-        "lesions": float(lesions),
+        "lesions": float(n_lesions),
         "found": float(found),
         "false_parts": float(parts - right),
-        "recall": found / lesions if lesions else float("nan"),
+        "recall": found / n_lesions if n_lesions else float("nan"),
         "precision": right / parts if parts else float("nan"),
     }
 
@@ -165,9 +168,15 @@ def overlap_table(
 
 
 def overlap_scores(
-    predicted: Any, truth: Any, *, spacing_zyx_mm: Sequence[float], tolerance_mm: float = 2.0, overlap: float = 0.5
+    predicted: Any,
+    truth: Any,
+    *,
+    spacing_zyx_mm: Sequence[float],
+    tolerance_mm: float = 2.0,
+    overlap: float = 0.5,
+    lesions: Any = None,
 ) -> dict[str, float]:
-    """Return every overlap measure of one mask; the options are those of `overlap_table`.
+    """Return every overlap measure of one mask; the options are those of `overlap_table` and `lesion_wise`.
 
     Returns
     -------
@@ -191,7 +200,7 @@ def overlap_scores(
         both = int((one & other).sum())
         recalls.append(both / int(other.sum()) if other.any() else float("nan"))
         unions.append(both / int((one | other).sum()) if (one | other).any() else float("nan"))
-    parts = lesion_wise(a, b, overlap=overlap)
+    parts = lesion_wise(a, b, overlap=overlap, lesions=lesions)
     return {
         "PA": float((a == b).mean()),
         "MPA": float(np.mean(recalls)),
@@ -221,3 +230,13 @@ def _covered(parts_of: Any, by: Any, overlap: float) -> tuple[int, int]:
     sizes = np.bincount(labels.ravel(), minlength=n + 1)[1:]
     hits = np.bincount(labels[by].ravel(), minlength=n + 1)[1:]
     return int(n), int((hits >= overlap * sizes).sum())
+
+
+def _covered_numbers(lesions: Any, by: Any, overlap: float) -> tuple[int, int]:
+    numbers = np.asarray(lesions)
+    if numbers.shape != by.shape:
+        _masks(by, numbers)  # refuses
+    sizes = np.bincount(numbers.ravel())[1:]
+    hits = np.bincount(numbers[by], minlength=len(sizes) + 1)[1:]
+    there = sizes > 0
+    return int(there.sum()), int((hits >= overlap * sizes)[there].sum())

@@ -24,6 +24,7 @@ from spinekit.provenance import hash_json, write_json
 from spinekit.study.case_work import case_key, each_case
 from spinekit.study.measured import maps_of, radiomics_features
 from spinekit.study.regions import regions_of
+from spinekit.study.segmentation_figures import counted_lesions
 from spinekit.study.sources import OpenCase, open_case
 from spinekit.study.table import StudyCase
 
@@ -103,8 +104,15 @@ def _segmented(case: OpenCase) -> dict[str, Any]:
     record: dict[str, Any] = {"unet": _features_of_largest(case, seen.lesions.values), "unet_scores": {}}
     if case.truth is not None:
         spacing = case.series.geometry.spacing_zyx_mm
-        record["unet_scores"] = overlap_scores(seen.roi.mask, case.all_lesions, spacing_zyx_mm=spacing)
+        record["unet_scores"] = overlap_scores(
+            seen.roi.mask, case.all_lesions, spacing_zyx_mm=spacing, lesions=_numbered(case)
+        )
     return record
+
+
+def _numbered(case: OpenCase) -> Any:
+    """Return the numbers of the lesions that are large enough to be asked for; None where none are known."""
+    return None if case.lesions is None else counted_lesions(case.lesions, case.series.geometry.voxel_volume_mm3)
 
 
 def _embedded(case: OpenCase) -> dict[str, Any]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from spinekit.case import DynamicSeries
 
-__all__ = ["UnseenCase", "judge_case", "judge_segmentation", "simulated_cases", "summary_of"]
+__all__ = ["UnseenCase", "counted_lesions", "judge_case", "judge_segmentation", "simulated_cases", "summary_of"]
 
 ABSENT = 4  # phases left out, as in a protocol shorter than the one that was learned
 THRESHOLD = 0.6  # of relative enhancement at the last phase: what a reader might take without a network
@@ -81,13 +81,13 @@ def judge_case(case: UnseenCase, *, model: str | os.PathLike[str] | None = None)
     touch it), ``index lesion, click``, the same of ``each lesion`` that is large enough, the index lesion included,
     and the baselines ``all background`` and ``threshold``. A lesion that is not found has a Dice of 0.
     """
-    counted = _counted(case)
-    truth = np.isin(case.lesions, counted)
+    every = counted_lesions(case.lesions, case.series.geometry.voxel_volume_mm3)
+    counted, truth = [int(n) for n in np.unique(every) if n], every > 0
     free = segment(case.series, case.n_baseline, model)
     fewer = segment(shorter(case), case.n_baseline, model)
     asked: list[tuple[str, int | None, Any, Any]] = [
-        ("all lesions", None, free.roi.mask, truth),
-        ("4 phases absent", None, fewer.roi.mask, truth),
+        ("all lesions", None, free.roi.mask, every),
+        ("4 phases absent", None, fewer.roi.mask, every),
     ]
     for number in sorted({1, *counted}):
         here = case.lesions == number
@@ -97,12 +97,25 @@ def judge_case(case: UnseenCase, *, model: str | os.PathLike[str] | None = None)
         kinds = ("index lesion", "each lesion") if number == 1 and number in counted else ("index lesion",)
         for kind in kinds if number == 1 else ("each lesion",):
             asked += [(kind, number, alone, here), (f"{kind}, click", number, clicked, here)]
-    asked += [("all background", None, np.zeros_like(truth), truth), ("threshold", None, _bright(case), truth)]
+    asked += [("all background", None, np.zeros_like(truth), every), ("threshold", None, _bright(case), every)]
     spacing = case.series.geometry.spacing_zyx_mm
-    return [
-        {"case": case.name, "asked": name, "lesion": number, **overlap_scores(found, wanted, spacing_zyx_mm=spacing)}
-        for name, number, found, wanted in asked
-    ]
+    rows = []
+    for name, lesion, found, wanted in asked:
+        scores = overlap_scores(found, wanted, spacing_zyx_mm=spacing, lesions=np.asarray(wanted, np.uint8))
+        rows.append({"case": case.name, "asked": name, "lesion": lesion, **scores})
+    return rows
+
+
+def counted_lesions(lesions: NDArray[np.uint8], voxel_mm3: float) -> NDArray[np.uint8]:
+    """Return the numbers of the lesions without those that the slab cuts to less than 0.3 ml.
+
+    Examples
+    --------
+    >>> counted_lesions(np.array([[[1, 1, 1, 0, 2]]], dtype=np.uint8), 100.0).tolist()
+    [[[1, 1, 1, 0, 0]]]
+    """
+    small = np.bincount(lesions.ravel(), minlength=256) * voxel_mm3 < SMALLEST_ML * 1000.0
+    return np.where(small[lesions], 0, lesions).astype(np.uint8)
 
 
 def shorter(case: UnseenCase) -> DynamicSeries:
@@ -124,12 +137,6 @@ def summary_of(table: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame(rows).T
-
-
-def _counted(case: UnseenCase) -> list[int]:
-    counts = np.bincount(case.lesions.ravel(), minlength=2)
-    least = SMALLEST_ML * 1000.0 / case.series.geometry.voxel_volume_mm3
-    return [n for n in range(1, len(counts)) if counts[n] >= least]
 
 
 def _touching(numbers: NDArray[np.uint8], lesion: NDArray[np.bool_], lesions: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -26,7 +26,11 @@ class OpenCase:
     outline, roi : Roi or None
         The reader's mark: an outline on another image, or a mask on the grid of the series.
     truth : Roi or None
-        The lesion that was marked; ``all_lesions`` holds every lesion in the series, (Z, Y, X) bool or None.
+        The lesion that was marked.
+    all_lesions : ndarray of shape (Z, Y, X), bool, or None
+        Every lesion in the series.
+    lesions : ndarray of shape (Z, Y, X), uint8, or None
+        Their numbers, where they are known apart.
     """
 
     series: DynamicSeries
@@ -35,6 +39,7 @@ class OpenCase:
     roi: Roi | None
     truth: Roi | None
     all_lesions: Any
+    lesions: Any = None
 
 
 def open_case(case: StudyCase) -> OpenCase:
@@ -69,8 +74,8 @@ def _simulated(case: StudyCase) -> OpenCase:
         ) from reason
     made = simulate_case(number, size=(i, j, k), hospital=case.centre, diagnosis=CLASSES[case.label], motion=MOTION)
     outline = outlined_by_reader(made.t2_outline, READER + number)
-    every = np.asarray(made.lesions.values) > 0
-    return OpenCase(made.series, case.n_baseline or made.n_baseline, outline, None, made.lesion, every)
+    lesions, n_baseline = np.asarray(made.lesions.values), case.n_baseline or made.n_baseline
+    return OpenCase(made.series, n_baseline, outline, None, made.lesion, lesions > 0, lesions)
 
 
 def _from_files(case: StudyCase) -> OpenCase:
@@ -91,4 +96,6 @@ def _from_files(case: StudyCase) -> OpenCase:
             cause="The lesion has not been marked yet.",
             cure="Mark it in notebook 02 and put the path of the mask into the column roi.",
         )
-    return OpenCase(series, case.n_baseline, outline, roi, truth, None if truth is None else truth.mask)
+    return OpenCase(
+        series, case.n_baseline, outline, roi, truth, None if truth is None else truth.mask.astype(np.uint8)
+    )

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 from scipy import ndimage
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, jaccard_score
 
-from spinekit.errors import InputRefusedError
+from spinekit.errors import InputRefusedError, ShapeMismatchError
 from spinekit.evaluation import lesion_wise, overlap_scores, overlap_table, surface_dice
 
 SPACING = (4.0, 0.9, 1.1)
@@ -116,3 +116,21 @@ def test_a_threshold_without_an_image_and_masks_of_two_grids_are_refused():
         overlap_scores(mask, np.zeros((1, 2, 3), dtype=bool), spacing_zyx_mm=SPACING)
     with pytest.raises(InputRefusedError, match="tolerance_mm"):
         surface_dice(mask, mask, spacing_zyx_mm=SPACING, tolerance_mm=-1.0)
+
+
+def test_a_voxel_that_is_cut_off_from_its_lesion_is_no_lesion_where_lesions_are_numbered():
+    numbers = np.zeros((3, 8, 8), dtype=np.uint8)
+    numbers[1, 1:4, 1:4] = 1
+    numbers[1, 6, 1] = 1  # cut off
+    numbers[1, 1:4, 6] = 3
+    found = np.zeros(numbers.shape, dtype=bool)
+    found[1, 1:4, 1:4] = True
+
+    by_number = lesion_wise(found, numbers > 0, overlap=0.5, lesions=numbers)
+    by_part = lesion_wise(found, numbers > 0, overlap=0.5)
+
+    assert (by_number["lesions"], by_number["found"], by_number["recall"]) == (2.0, 1.0, 0.5)
+    assert (by_part["lesions"], by_part["found"]) == (3.0, 1.0)
+    assert overlap_scores(found, numbers > 0, spacing_zyx_mm=SPACING, lesions=numbers)["recall"] == 0.5
+    with pytest.raises(ShapeMismatchError):
+        lesion_wise(found, numbers > 0, overlap=0.5, lesions=numbers[:, :4])

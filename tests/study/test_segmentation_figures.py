@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spinekit.study.segmentation_figures import _counted, _inmost, judge_segmentation, simulated_cases, summary_of
+from spinekit.study.segmentation_figures import (
+    _inmost,
+    counted_lesions,
+    judge_segmentation,
+    simulated_cases,
+    summary_of,
+)
+
+
+def _counted(case):
+    counted = counted_lesions(case.lesions, case.series.geometry.voxel_volume_mm3)
+    return [int(n) for n in np.unique(counted) if n]
 
 
 @pytest.fixture(scope="module")
