@@ -36,8 +36,7 @@ def cases(
     with told():
         table = write_teaching_cases(
             out, whole=whole, near=near, drawn=drawn, harder=harder, validation=validation,
-            first_seed=first_seed,
-            progress=None if quiet else progress,
+            first_seed=first_seed, progress=None if quiet else progress,
         )  # fmt: skip
         typer.echo(f"Table: {table}" if not quiet else str(table))
 

@@ -197,7 +197,7 @@ def _compact(name: str, file: Path, n_baseline: int) -> TaughtCase:
             arrays["signal"].astype(np.float32), arrays["times_s"], Geometry.from_dict(facts["geometry"]), "simulated",
             record={"simulated": True},
         )  # fmt: skip
-        return TaughtCase(name, series, arrays["lesions"], n_baseline, share=arrays["share"])
+        return TaughtCase(name, series, arrays["lesions"], n_baseline, share=arrays.get("share"))
 
 
 def _rows(table: Path) -> list[dict[str, str]]:

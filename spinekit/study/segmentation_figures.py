@@ -85,24 +85,25 @@ def judge_case(case: UnseenCase, *, model: str | os.PathLike[str] | None = None)
     counted, truth = [int(n) for n in np.unique(every) if n], every > 0
     free = segment(case.series, case.n_baseline, model)
     fewer = segment(shorter(case), case.n_baseline, model)
-    asked: list[tuple[str, int | None, Any, Any]] = [
-        ("all lesions", None, free.roi.mask, every),
-        ("4 phases absent", None, fewer.roi.mask, every),
-    ]
+    spacing = case.series.geometry.spacing_zyx_mm
+    rows: list[dict[str, Any]] = []
+
+    def judged(found: Any, wanted: Any, *names: str, lesion: int | None = None) -> None:
+        scores = overlap_scores(found, wanted, spacing_zyx_mm=spacing, lesions=np.asarray(wanted, np.uint8))
+        rows.extend({"case": case.name, "asked": name, "lesion": lesion, **scores} for name in names)
+
+    judged(free.roi.mask, every, "all lesions")
+    judged(fewer.roi.mask, every, "4 phases absent")
     for number in sorted({1, *counted}):
         here = case.lesions == number
-        alone = _touching(np.asarray(free.lesions.values), here, case.lesions)
+        names = ["index lesion"] * (number == 1) + ["each lesion"] * (number in counted)
         click = case.click if number == 1 else _inmost(here, case.series)
         clicked = segment(case.series, case.n_baseline, model, click=click).roi.mask
-        kinds = ("index lesion", "each lesion") if number == 1 and number in counted else ("index lesion",)
-        for kind in kinds if number == 1 else ("each lesion",):
-            asked += [(kind, number, alone, here), (f"{kind}, click", number, clicked, here)]
-    asked += [("all background", None, np.zeros_like(truth), every), ("threshold", None, _bright(case), every)]
-    spacing = case.series.geometry.spacing_zyx_mm
-    rows = []
-    for name, lesion, found, wanted in asked:
-        scores = overlap_scores(found, wanted, spacing_zyx_mm=spacing, lesions=np.asarray(wanted, np.uint8))
-        rows.append({"case": case.name, "asked": name, "lesion": lesion, **scores})
+        alone = _touching(np.asarray(free.lesions.values), here, case.lesions)
+        judged(alone, here, *names, lesion=number)
+        judged(clicked, here, *(f"{name}, click" for name in names), lesion=number)
+    judged(np.zeros_like(truth), every, "all background")
+    judged(_bright(case), every, "threshold")
     return rows
 
 

@@ -96,6 +96,4 @@ def _from_files(case: StudyCase) -> OpenCase:
             cause="The lesion has not been marked yet.",
             cure="Mark it in notebook 02 and put the path of the mask into the column roi.",
         )
-    return OpenCase(
-        series, case.n_baseline, outline, roi, truth, None if truth is None else truth.mask.astype(np.uint8)
-    )
+    return OpenCase(series, case.n_baseline, outline, roi, truth, None if truth is None else truth.mask)

@@ -12,10 +12,8 @@ from spinekit.study.table import SIMULATED, StudyCase
 __all__ = ["FROZEN", "require_untaught", "taught_seeds"]
 
 RESERVED = {
-    "unet": (
-        *range(10_000, 12_000),
-        *range(220_000, 230_000),
-    ),  # what spinekit train cases writes, choice of the best step included
+    # what spinekit train cases writes, choice of the best step included
+    "unet": (*range(10_000, 12_000), *range(220_000, 230_000)),
     "inception_resnet": range(TRAIN_SEED, TEST_SEED),  # training, choice of the best step, calibration
 }
 FROZEN = (

@@ -290,7 +290,9 @@ def test_drawn_cases_have_odd_seeds_of_their_own_and_no_hospital(tmp_path):
     assert ["drawn" in name for name in names] == [False, True, True, False]
 
 
-@pytest.mark.parametrize("number", [{"whole": 401}, {"near": 301}, {"drawn": 151}, {"validation": 1001}])
+@pytest.mark.parametrize(
+    "number", [{"whole": 401}, {"near": 301}, {"drawn": 151}, {"harder": 2001}, {"validation": 1001}]
+)
 def test_more_cases_than_there_are_seeds_between_the_kinds_are_refused(tmp_path, number):
     with pytest.raises(InputRefusedError) as refused:
         write_teaching_cases(tmp_path, **number)
