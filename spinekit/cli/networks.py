@@ -58,6 +58,9 @@ def segmentation(
     block: Annotated[str, typer.Option("--block", help="plain, residual or inception.")] = "inception",
     attention: Annotated[bool, typer.Option("--attention/--no-attention", help="Attention gates.")] = True,
     supervision: Annotated[bool, typer.Option("--supervision/--no-supervision", help="Deep supervision.")] = True,
+    instance_norm: Annotated[
+        bool, typer.Option("--instance-norm/--no-instance-norm", help="Stem and steps down normalise by the volume.")
+    ] = True,
     flat_levels: Annotated[int, typer.Option("--flat-levels", help="Upper levels within a slice; 4 is 2-D.")] = 1,
     start: Annotated[Path | None, typer.Option("--start", help="Weights of an earlier training to begin with.")] = None,
     examples: Annotated[
@@ -102,7 +105,8 @@ def segmentation(
                 strange=strange, frozen_norm=frozen_norm, around_lesion=around, hard=hard,
             ),
             network=UNetConfig(
-                CHANNELS, flat_levels=flat_levels, block=block, attention=attention, supervision=supervision
+                CHANNELS, flat_levels=flat_levels, block=block, attention=attention, supervision=supervision,
+                instance_norm=instance_norm,
             ),
             start=start,
             examples=examples,

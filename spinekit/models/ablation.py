@@ -23,19 +23,22 @@ def variants(widths: tuple[int, ...] = (12, 24, 48, 96)) -> dict[str, tuple[UNet
 
     Examples
     --------
-    >>> list(variants())
-    ['plain', '+ residual', '+ inception', '+ attention', '+ supervision', 'maps only', 'phases only', '2-D']
+    >>> list(variants())  # doctest: +NORMALIZE_WHITESPACE
+    ['plain', '+ residual', '+ inception', '+ attention', '+ supervision', '+ instance norm', 'maps only',
+     'phases only', '2-D']
     """
-    plain = UNetConfig(CHANNELS, widths, block="plain", attention=False, supervision=False)
+    plain = UNetConfig(CHANNELS, widths, block="plain", attention=False, supervision=False, instance_norm=False)
     inception = replace(plain, block="inception")
     attention = replace(inception, attention=True)
-    whole = replace(attention, supervision=True)
+    supervision = replace(attention, supervision=True)
+    whole = replace(supervision, instance_norm=True)
     return {
         "plain": (plain, "both"),
         "+ residual": (replace(plain, block="residual"), "both"),
         "+ inception": (inception, "both"),
         "+ attention": (attention, "both"),
-        "+ supervision": (whole, "both"),
+        "+ supervision": (supervision, "both"),
+        "+ instance norm": (whole, "both"),
         "maps only": (whole, "maps"),
         "phases only": (whole, "phases"),
         "2-D": (replace(whole, flat_levels=len(widths)), "both"),

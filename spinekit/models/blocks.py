@@ -5,29 +5,59 @@ A kernel of (1, 3, 3) does not mix slices: right where slices are thick, and all
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
-__all__ = ["AttentionGate", "ConvNorm", "InceptionResidualBlock", "PlainBlock", "ResidualBlock"]
+__all__ = [
+    "AttentionGate", "ConvNorm", "InceptionResidualBlock", "PlainBlock", "ResidualBlock", "SliceNorm", "instance_norm",
+]  # fmt: skip
 
 Kernel = tuple[int, int, int]
 Halving = tuple[int, int, int]
+Norm = Callable[[int], nn.Module]
 
 
 class ConvNorm(nn.Sequential):
-    """Convolution, batch normalisation and, if `active`, a leaky ReLU; the size is divided by `stride`."""
+    """Convolution, normalisation and, if `active`, a leaky ReLU; the size is divided by `stride`.
+
+    `norm` makes the normalisation from the number of channels: by the batch, or one out of `instance_norm`.
+    """
 
     def __init__(
-        self, c_in: int, c_out: int, kernel: Kernel, *, stride: Halving = (1, 1, 1), active: bool = True
+        self,
+        c_in: int,
+        c_out: int,
+        kernel: Kernel,
+        *,
+        stride: Halving = (1, 1, 1),
+        active: bool = True,
+        norm: Norm = nn.BatchNorm3d,
     ) -> None:
         padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
         layers: list[nn.Module] = [
             nn.Conv3d(c_in, c_out, kernel, stride=stride, padding=padding, bias=False),
-            nn.BatchNorm3d(c_out),
+            norm(c_out),
         ]
         if active:
             layers.append(nn.LeakyReLU(0.01, inplace=True))
         super().__init__(*layers)
+
+
+class SliceNorm(nn.InstanceNorm3d):
+    """Instance normalisation of each slice by itself, so that a 2-D network stays one."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, Z, Y, X) -> the same shape; mean and variance are those over (Y, X)."""
+        slices = x.transpose(1, 2).flatten(0, 1).unsqueeze(2)  # (B * Z, C, 1, Y, X)
+        return super().forward(slices).squeeze(2).unflatten(0, (x.shape[0], x.shape[2])).transpose(1, 2)
+
+
+def instance_norm(*, flat: bool) -> Norm:
+    """Return what makes the normalisation of a number of channels by the volume itself, or by each slice (`flat`)."""
+    return partial(SliceNorm if flat else nn.InstanceNorm3d, affine=True)
 
 
 class PlainBlock(nn.Sequential):

@@ -23,6 +23,7 @@ __all__ = ["WARNING", "fill_network", "load_tensors", "read_card", "save_network
 WARNING = "simulated data: not for clinical use"
 CARD_KEYS = ("kind", "config", "training", "metrics", "tensors", "sha256", "warning")
 ENDING = ".safetensors"
+COUNTED = ("running_mean", "running_var", "num_batches_tracked")  # by batch normalisation
 
 
 def shipped(name: str) -> Path:
@@ -139,8 +140,14 @@ def load_tensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         raise _unsafe(weights, f"It cannot be read as safetensors ({reason}).") from reason
 
 
-def fill_network(net: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
+def fill_network(net: nn.Module, path: str | os.PathLike[str], *, to_begin: bool = False) -> nn.Module:
     """Load weights into a network of the same shapes and return it in evaluation mode.
+
+    Parameters
+    ----------
+    to_begin : bool
+        A training begins with them: what batch normalisation has counted is left out where the network to be trained
+        normalises by the volume. To answer with, such weights are another network's.
 
     Raises
     ------
@@ -148,6 +155,8 @@ def fill_network(net: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
         ``model-shape`` with the first tensor that differs; ``model-unsafe``.
     """
     tensors, wanted = load_tensors(path), net.state_dict()
+    if to_begin:
+        tensors = {name: t for name, t in tensors.items() if name in wanted or name.rpartition(".")[2] not in COUNTED}
     for name in sorted(set(tensors) | set(wanted)):
         here = tuple(tensors[name].shape) if name in tensors else None
         there = tuple(wanted[name].shape) if name in wanted else None
@@ -156,7 +165,7 @@ def fill_network(net: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
                 "model-shape",
                 found=f"The tensor '{name}' is {here or 'absent'} in the {shown(path)}.",
                 expected=f"{there or 'No such tensor'}, as the network has it.",
-                cause="The weights belong to a network with other widths, blocks or channels.",
+                cause="The weights belong to a network with other widths, blocks, channels or normalisation.",
                 cure="Give weights and card of one training.",
             )
     net.load_state_dict(tensors)

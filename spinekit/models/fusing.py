@@ -48,8 +48,8 @@ def _fuse_norms(net: nn.Module) -> None:
     from torch.nn.utils.fusion import fuse_conv_bn_eval
 
     for part in net.modules():
-        if isinstance(part, ConvNorm):
-            part[0], part[1] = fuse_conv_bn_eval(part[0], part[1]), nn.Identity()  # type: ignore[type-var, arg-type]
+        if isinstance(part, ConvNorm) and isinstance(part[1], nn.BatchNorm3d):
+            part[0], part[1] = fuse_conv_bn_eval(part[0], part[1]), nn.Identity()  # type: ignore[type-var]
 
 
 def _replace(net: nn.Module) -> None:

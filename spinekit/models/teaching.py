@@ -79,7 +79,7 @@ def teach_segmentation(
     examples : Path, optional
         Folder of the examples, to share them; ``examples`` in `out` if not given.
     start : path, optional
-        Weights of an earlier training of the same network to begin with.
+        Weights of an earlier training of the same network to begin with; it may have had another normalisation.
     until, on_step
         See `train_network`.
     on_case : callable, optional
@@ -117,7 +117,7 @@ def teach_segmentation(
 
     def build() -> UNet:
         net = UNet(config)
-        return net if start is None else fill_network(net, start)  # type: ignore[return-value]
+        return net if start is None else fill_network(net, start, to_begin=True)  # type: ignore[return-value]
 
     misses = None
     if teaching.hard > 0:

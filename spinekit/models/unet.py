@@ -15,7 +15,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spinekit.errors import InputRefusedError
-from spinekit.models.blocks import AttentionGate, ConvNorm, InceptionResidualBlock, PlainBlock, ResidualBlock
+from spinekit.models.blocks import (
+    AttentionGate,
+    ConvNorm,
+    InceptionResidualBlock,
+    PlainBlock,
+    ResidualBlock,
+    instance_norm,
+)  # fmt: skip
 
 __all__ = ["BLOCKS", "UNet", "UNetConfig", "build_unet"]
 
@@ -38,6 +45,10 @@ class UNetConfig:
         Of the levels below the first; the first, at full resolution, has one convolution on each side.
     attention, supervision : bool
         Attention gates on the skips; further outputs at the coarser levels while training.
+    instance_norm : bool
+        The stem and the steps down normalise by the volume itself, the blocks by what was seen in training (after
+        Pan 2018, IBN-Net): contrast and noise of a scanner come in at the one, what tells a lesion goes through the
+        other.
     """
 
     channels: int
@@ -46,6 +57,7 @@ class UNetConfig:
     block: str = "inception"
     attention: bool = True
     supervision: bool = True
+    instance_norm: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", tuple(int(w) for w in self.widths))
@@ -62,6 +74,11 @@ class UNetConfig:
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for the card."""
         return asdict(self)
+
+    @property
+    def flat(self) -> bool:
+        """Whether it is the 2-D network, which does not mix slices at any level."""
+        return self.flat_levels == len(self.widths)
 
     def kernel(self, level: int) -> tuple[int, int, int]:
         """Return the kernel of a level, (1, 3, 3) where slices are not mixed."""
@@ -94,10 +111,11 @@ class UNet(nn.Module):
         self.config = config
         widths, block = config.widths, BLOCKS[config.block]
         below = range(1, len(widths))
-        self.stem = ConvNorm(config.channels, widths[0], config.kernel(0))
+        norm = instance_norm(flat=config.flat) if config.instance_norm else nn.BatchNorm3d
+        self.stem = ConvNorm(config.channels, widths[0], config.kernel(0), norm=norm)
         self.down = nn.ModuleList(
-            ConvNorm(widths[n - 1], widths[n], _kernel_down(config.stride(n - 1)), stride=config.stride(n - 1))
-            for n in below
+            ConvNorm(widths[n - 1], widths[n], _kernel_down(stride), stride=stride, norm=norm)
+            for n, stride in ((n, config.stride(n - 1)) for n in below)
         )
         self.encode = nn.ModuleList(block(widths[n], widths[n], config.kernel(n)) for n in below)
         self.up = nn.ModuleList(
@@ -141,9 +159,12 @@ class UNet(nn.Module):
 
 
 def build_unet(config: Mapping[str, Any]) -> UNet:
-    """Return the network that a card's ``config`` describes, with weights not yet filled."""
-    known = UNetConfig.__dataclass_fields__
-    return UNet(UNetConfig(**{name: value for name, value in config.items() if name in known}))
+    """Return the network that a card's ``config`` describes, with weights not yet filled.
+
+    Cards from before there was a choice name no normalisation: it is that of the batch throughout.
+    """
+    known = {name: value for name, value in config.items() if name in UNetConfig.__dataclass_fields__}
+    return UNet(UNetConfig(**{"instance_norm": False, **known}))
 
 
 def _kernel_down(stride: tuple[int, int, int]) -> tuple[int, int, int]:
@@ -151,8 +172,12 @@ def _kernel_down(stride: tuple[int, int, int]) -> tuple[int, int, int]:
 
 
 def _padded(x: Tensor, multiple: tuple[int, int, int]) -> Tensor:
-    """Repeat the last slice, row and column until the size fits."""
+    """Repeat the last slice, row and column until the size fits, and two columns are left at the coarsest level.
+
+    One voxel alone has no variance to normalise by.
+    """
     missing = [-n % m for n, m in zip(x.shape[2:], multiple, strict=True)]
+    missing[2] = max(missing[2], 2 * multiple[2] - x.shape[4])
     if not any(missing):
         return x
     z, y, x_axis = missing

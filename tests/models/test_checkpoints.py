@@ -43,6 +43,16 @@ def test_weights_come_back_to_the_bit(saved):
         assert torch.equal(net.state_dict()[name], tensor)
 
 
+def test_a_training_may_begin_with_weights_of_another_normalisation_and_nothing_else_may(saved):
+    other = torch.nn.Sequential(torch.nn.Conv3d(2, 3, 1), torch.nn.InstanceNorm3d(3, affine=True))
+    wider = torch.nn.Sequential(torch.nn.Conv3d(2, 4, 1), torch.nn.InstanceNorm3d(4, affine=True))
+
+    assert code_of(lambda: fill_network(other, saved)) == "model-shape"
+    assert code_of(lambda: fill_network(wider, saved, to_begin=True)) == "model-shape"
+    fill_network(other, saved, to_begin=True)
+    assert torch.equal(other[0].weight, net_of()[0].weight)
+
+
 def test_the_card_says_what_the_network_is_and_warns(saved):
     card = read_card(saved, kind="unet")
 

@@ -20,13 +20,14 @@ def net_of(**options):
 
 @pytest.mark.parametrize("block", BLOCKS)
 @pytest.mark.parametrize("attention", [False, True])
-def test_one_logit_per_voxel_whatever_the_switches(block, attention):
-    net = net_of(block=block, attention=attention)
+@pytest.mark.parametrize("instance_norm", [False, True])
+def test_one_logit_per_voxel_whatever_the_switches(block, attention, instance_norm):
+    net = net_of(block=block, attention=attention, instance_norm=instance_norm)
 
     assert net(torch.zeros(2, 3, 4, 16, 20)).shape == (2, 1, 4, 16, 20)
 
 
-@pytest.mark.parametrize("size", [(1, 7, 9), (5, 17, 31), (6, 16, 16)])
+@pytest.mark.parametrize("size", [(1, 1, 1), (1, 7, 9), (5, 17, 31), (6, 16, 16)])
 @pytest.mark.parametrize("flat_levels", [0, 1, 3])
 def test_any_size_goes_in_and_comes_out(size, flat_levels):
     assert net_of(flat_levels=flat_levels)(torch.zeros(1, 3, *size)).shape == (1, 1, *size)
@@ -129,6 +130,21 @@ def test_the_card_builds_the_same_network():
     assert [p.shape for p in again.parameters()] == [p.shape for p in net.parameters()]
 
 
+def test_a_card_that_names_no_normalisation_is_that_of_a_network_without_the_choice():
+    card = net_of(instance_norm=False).config.as_dict()
+    del card["instance_norm"]
+
+    assert not build_unet(card).config.instance_norm
+
+
+def test_normalised_by_the_volume_the_stem_does_not_see_its_contrast_or_offset():
+    x = torch.randn(1, 3, 4, 16, 16, generator=torch.Generator().manual_seed(1))
+    stem, plain = net_of(instance_norm=True).stem, net_of(instance_norm=False).stem
+
+    torch.testing.assert_close(stem(3.0 * x), stem(x), rtol=1e-3, atol=1e-3)
+    assert not torch.allclose(plain(3.0 * x), plain(x), rtol=1e-3, atol=1e-3)
+
+
 @pytest.fixture
 def worn():
     """Return a function that gives a network whose normalisations have seen something."""
@@ -137,10 +153,11 @@ def worn():
         net = net_of(**switches)
         for part in net.modules():
             if isinstance(part, torch.nn.BatchNorm3d):
-                for value in (part.running_mean, part.bias.data):
-                    torch.nn.init.uniform_(value, -1, 1)
-                for value in (part.running_var, part.weight.data):
-                    torch.nn.init.uniform_(value, 0.5, 2.0)
+                torch.nn.init.uniform_(part.running_mean, -1, 1)
+                torch.nn.init.uniform_(part.running_var, 0.5, 2.0)
+            if isinstance(part, torch.nn.BatchNorm3d | torch.nn.InstanceNorm3d):
+                torch.nn.init.uniform_(part.bias, -1, 1)
+                torch.nn.init.uniform_(part.weight, 0.5, 2.0)
         return net
 
     return build
@@ -148,8 +165,9 @@ def worn():
 
 @pytest.mark.parametrize("attention", [False, True])
 @pytest.mark.parametrize("block", BLOCKS)
-def test_the_network_that_is_ready_gives_the_same_answer(worn, block, attention):
-    net = worn(block=block, attention=attention)
+@pytest.mark.parametrize("instance_norm", [False, True])
+def test_the_network_that_is_ready_gives_the_same_answer(worn, block, attention, instance_norm):
+    net = worn(block=block, attention=attention, instance_norm=instance_norm)
     x = torch.randn(1, 3, 4, 16, 16, generator=torch.Generator().manual_seed(1))
 
     torch.testing.assert_close(fused(net)(x), net(x), rtol=1e-4, atol=1e-4)
