@@ -16,7 +16,10 @@ from spinekit.errors import GridMismatchError, InputRefusedError, ShapeMismatchE
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Geometry", "from_sitk", "grid_mismatch", "require_same_grid", "resample_array", "to_sitk", "turned_onto"]
+__all__ = [
+    "Geometry", "depth_mm", "from_sitk", "grid_mismatch", "require_same_grid", "resample_array", "to_sitk",
+    "turned_onto",
+]  # fmt: skip
 
 SAME_GRID_TOLERANCE_VOXEL = 1e-3  # INPUTS.md 44: files of one scan differ by 1e-6 mm after conversion
 ORTHONORMAL_TOLERANCE = 1e-4  # DICOM stores direction cosines with about six digits
@@ -247,6 +250,20 @@ def turned_onto(values: NDArray[Any], source: Geometry, target: Geometry) -> NDA
         return None
     moved = np.transpose(values, [2 - int(axis) for axis in order[::-1]])
     return np.ascontiguousarray(moved[tuple(slice(None, None, -1 if sign < 0 else 1) for sign in signs[::-1])])
+
+
+def depth_mm(region: NDArray[np.bool_], spacing_zyx_mm: ArrayLike) -> NDArray[np.float64]:
+    """Return how far inside a (Z, Y, X) region each voxel lies, mm; 0 outside. The edge of the array is an edge too.
+
+    Examples
+    --------
+    >>> depth_mm(np.ones((1, 1, 5), dtype=bool), (4.0, 4.0, 1.0)).tolist()
+    [[[1.0, 2.0, 3.0, 2.0, 1.0]]]
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    inside = distance_transform_edt(np.pad(region, 1), sampling=spacing_zyx_mm)
+    return np.asarray(inside[1:-1, 1:-1, 1:-1], dtype=np.float64)
 
 
 def to_sitk(values: NDArray[Any], geometry: Geometry) -> Any:

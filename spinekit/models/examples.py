@@ -7,18 +7,17 @@ of those after contrast, so that the network also meets maps, and an arrival of 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spinekit.geometry import resample_array
+from spinekit.geometry import depth_mm, resample_array
 from spinekit.models.clicks import CLICK_CHANNELS, click_channels
 from spinekit.models.inputs import MAPS
 from spinekit.models.phases import PHASE_TIMES_S
-from spinekit.models.working import onto_working, working_input
+from spinekit.models.working import counted_lesions, onto_working, working_input
 from spinekit.provenance import hash_file, write_beside, write_json
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ __all__ = [
 
 N_VALUES = len(MAPS) + len(PHASE_TIMES_S)  # the first channels; the flags of presence follow, then the click
 CHANNELS = N_VALUES + len(PHASE_TIMES_S) + len(CLICK_CHANNELS)
-SMALLEST_ML = 0.3  # a lesion cut by the slab to less than this gets no click
 SHORTER = (False, False, True)  # whether a variant has few phases; the first variant has them all
 CLICKS_EACH = 1 + len(SHORTER)  # one in each variant
 FORMAT = 2  # of the files; an example of another one is computed anew
@@ -188,18 +186,14 @@ def _nearest(lesions: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return found
 
 
-def _large_enough(case: TaughtCase) -> Iterable[int]:
-    counts = np.bincount(case.lesions.ravel(), minlength=2)
-    least = SMALLEST_ML * 1000.0 / case.series.geometry.voxel_volume_mm3
-    return [number for number in range(1, len(counts)) if counts[number] >= least]
+def _large_enough(case: TaughtCase) -> list[int]:
+    counted = counted_lesions(case.lesions, case.series.geometry.voxel_volume_mm3)
+    return [int(number) for number in np.unique(counted) if number]
 
 
 def _points(case: TaughtCase, number: int, rng: np.random.Generator) -> list[tuple[int, int, int]]:
     """Return clicks (i, j, k): voxels drawn from the inner part of a lesion, where a reader would click."""
-    from scipy.ndimage import distance_transform_edt
-
-    inside = np.pad(case.lesions == number, 1)
-    depth = distance_transform_edt(inside, sampling=case.series.geometry.spacing_zyx_mm)[1:-1, 1:-1, 1:-1]
+    depth = depth_mm(case.lesions == number, case.series.geometry.spacing_zyx_mm)
     deep = np.argwhere(depth >= 0.5 * depth.max())
     chosen = deep[rng.integers(0, len(deep), CLICKS_EACH)]
     return [(int(i), int(j), int(k)) for k, j, i in chosen]

@@ -16,7 +16,7 @@ from spinekit.models.clicks import CLICK_CHANNELS, click_channels
 from spinekit.models.inference import binary_entropy, predict_probability
 from spinekit.models.phases import PHASE_TIMES_S
 from spinekit.models.segmentation_task import only
-from spinekit.models.working import onto_series, working_input
+from spinekit.models.working import SMALLEST_ML, onto_series, working_input
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +31,6 @@ ANYWHERE = "unet_anywhere"  # the same network after a second training on patche
 FEW_PHASES = 4  # of ten; with no more the network for spines knows too little, and a click is put to the other
 CUT = 0.5
 UNASKED = 0.4  # ours: below a half, so that a neighbour that was not clicked is not joined on the word of one answer
-SMALLEST_ML = 0.3  # ours: what is smaller than a lesion of 4 mm radius is left out
 
 
 def segment(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spinekit.geometry import depth_mm
 from spinekit.models.clicks import REACH_MM, TOLERANCE
 from spinekit.models.inputs import MAPS
 from spinekit.models.phases import PHASE_TIMES_S
@@ -58,7 +59,7 @@ def strange_patch(
 
 def _regions(rng: np.random.Generator, shape: tuple[int, int, int]) -> tuple[Any, Any, tuple[int, int, int]]:
     """Return labels, the clicked connected region, and the clicked voxel (z, y, x), in its inner part."""
-    from scipy.ndimage import distance_transform_edt, label
+    from scipy.ndimage import label
 
     for _ in range(TRIES):
         length = rng.uniform(3.0, 12.0)
@@ -69,7 +70,7 @@ def _regions(rng: np.random.Generator, shape: tuple[int, int, int]) -> tuple[Any
         region = parts == parts[start]
         if SIZES[0] <= np.count_nonzero(region) <= SIZES[1]:
             break
-    depth = distance_transform_edt(np.pad(region, 1), sampling=SPACING_ZYX)[1:-1, 1:-1, 1:-1]
+    depth = depth_mm(region, SPACING_ZYX)
     deep = np.argwhere(depth >= 0.5 * depth.max())
     z, y, x = deep[int(rng.integers(len(deep)))]
     return labels, region, (int(z), int(y), int(x))

@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 
     from spinekit.case import DynamicSeries
 
-__all__ = ["WORKING_MM", "block_mean", "coarse_series", "onto_series", "onto_working", "working_input"]
+__all__ = [
+    "SMALLEST_ML", "WORKING_MM", "block_mean", "coarse_series", "counted_lesions", "onto_series", "onto_working",
+    "working_input",
+]  # fmt: skip
 
 WORKING_MM = (1.875, 1.875, 4.0)  # along L, P, S; ours: a lesion of 10 mm radius is ten voxels across
+SMALLEST_ML = 0.3  # ours, a lesion of 4 mm radius: what is less is no answer, gets no click and does not count
 FIRST_MINUTE_S = (*FIRST_PASS_S, 30.0)  # without any of them there is no area under the curve of the first minute
 NEAR_ENOUGH = 0.15  # a spacing this close is left as it is; training varies the scale by more
 
@@ -113,6 +117,18 @@ def onto_working(values: NDArray[Any], geometry: Geometry, grid: Geometry) -> ND
     factors = _factors(geometry)
     mean = block_mean(values, factors[::-1])
     return resample_array(mean, _coarse_grid(geometry, factors), grid, interpolation="linear", outside=0.0)
+
+
+def counted_lesions(lesions: NDArray[np.uint8], voxel_mm3: float) -> NDArray[np.uint8]:
+    """Return the numbers of the lesions without those that the slab cuts to less than `SMALLEST_ML`.
+
+    Examples
+    --------
+    >>> counted_lesions(np.array([[[1, 1, 1, 0, 2]]], dtype=np.uint8), 100.0).tolist()
+    [[[1, 1, 1, 0, 0]]]
+    """
+    small = np.bincount(lesions.ravel(), minlength=256) * voxel_mm3 < SMALLEST_ML * 1000.0
+    return np.where(small[lesions], 0, lesions).astype(np.uint8)
 
 
 def onto_series(values: NDArray[Any], seen: NetworkInput) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from spinekit.case import Acquisition, DynamicSeries, Roi, Volume
 from spinekit.errors import InputRefusedError
-from spinekit.geometry import Geometry
+from spinekit.geometry import Geometry, depth_mm
 from spinekit.phantom.contrast import BloodCurve
 from spinekit.phantom.entities import DIAGNOSES, ENTITIES, entity_named
 from spinekit.phantom.imaging import Dynamic, image_dynamic, image_t2
@@ -274,8 +274,6 @@ def _numbers(shares: Any) -> Any:
 
 def _deep_point(lesion: Roi, ktrans: Volume) -> tuple[int, int, int]:
     """Return the voxel farthest from the edge of the better enhancing half of the lesion, as (i, j, k)."""
-    from scipy.ndimage import distance_transform_edt
-
     if not lesion.mask.any():
         raise InputRefusedError(
             "value-out-of-range",
@@ -284,7 +282,7 @@ def _deep_point(lesion: Roi, ktrans: Volume) -> tuple[int, int, int]:
             cause="The size that was asked for makes voxels larger than the lesion.",
             cure="Ask for more voxels.",
         )
-    inside = distance_transform_edt(np.pad(lesion.mask, 1), sampling=lesion.geometry.spacing_zyx_mm)[1:-1, 1:-1, 1:-1]
+    inside = depth_mm(lesion.mask, lesion.geometry.spacing_zyx_mm)
     typical = np.median(ktrans.values[lesion.mask])
     depth = np.where(lesion.mask & (ktrans.values >= typical), inside, 0.0)
     k, j, i = np.unravel_index(int(depth.argmax()), depth.shape)

@@ -7,10 +7,10 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
 from spinekit.case import DynamicSeries, Roi, Volume
 from spinekit.errors import InputRefusedError
+from spinekit.geometry import depth_mm
 from spinekit.segmentation.region_growing import grow_region
 
 __all__ = ["SeedSensitivity", "seed_sensitivity"]
@@ -86,8 +86,8 @@ def seed_sensitivity(
             cause="Everything was erased.",
             cure="Mark the lesion.",
         )
-    depth = ndimage.distance_transform_edt(np.pad(roi.mask, 1), sampling=roi.geometry.spacing_zyx_mm)
-    core = np.argwhere(depth[1:-1, 1:-1, 1:-1] >= CORE * depth.max())
+    depth = depth_mm(roi.mask, roi.geometry.spacing_zyx_mm)
+    core = np.argwhere(depth >= CORE * depth.max())
     chosen = core[np.unique(np.linspace(0, len(core) - 1, min(at_most, len(core))).round().astype(int))]
     seeds = tuple((int(x), int(y), int(z)) for z, y, x in chosen)
     masks = [grow_region(series, [seed], n_baseline=n_baseline, **options).mask for seed in seeds]

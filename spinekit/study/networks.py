@@ -20,11 +20,11 @@ import numpy as np
 from spinekit.case import Roi
 from spinekit.errors import InputRefusedError
 from spinekit.evaluation.metrics import overlap_scores
+from spinekit.models.working import counted_lesions
 from spinekit.provenance import hash_json, write_json
 from spinekit.study.case_work import case_key, each_case
 from spinekit.study.measured import maps_of, radiomics_features
 from spinekit.study.regions import regions_of
-from spinekit.study.segmentation_figures import counted_lesions
 from spinekit.study.sources import OpenCase, open_case
 from spinekit.study.table import StudyCase
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spinekit.evaluation.metrics import overlap_scores
+from spinekit.geometry import depth_mm
 from spinekit.models.segmenting import segment
+from spinekit.models.working import counted_lesions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,11 +23,10 @@ if TYPE_CHECKING:
 
     from spinekit.case import DynamicSeries
 
-__all__ = ["UnseenCase", "counted_lesions", "judge_case", "judge_segmentation", "simulated_cases", "summary_of"]
+__all__ = ["UnseenCase", "judge_case", "judge_segmentation", "simulated_cases", "summary_of"]
 
 ABSENT = 4  # phases left out, as in a protocol shorter than the one that was learned
 THRESHOLD = 0.6  # of relative enhancement at the last phase: what a reader might take without a network
-SMALLEST_ML = 0.3  # a lesion that the slab cuts to less is neither asked for nor counted as false
 
 
 @dataclass(frozen=True)
@@ -107,18 +108,6 @@ def judge_case(case: UnseenCase, *, model: str | os.PathLike[str] | None = None)
     return rows
 
 
-def counted_lesions(lesions: NDArray[np.uint8], voxel_mm3: float) -> NDArray[np.uint8]:
-    """Return the numbers of the lesions without those that the slab cuts to less than 0.3 ml.
-
-    Examples
-    --------
-    >>> counted_lesions(np.array([[[1, 1, 1, 0, 2]]], dtype=np.uint8), 100.0).tolist()
-    [[[1, 1, 1, 0, 0]]]
-    """
-    small = np.bincount(lesions.ravel(), minlength=256) * voxel_mm3 < SMALLEST_ML * 1000.0
-    return np.where(small[lesions], 0, lesions).astype(np.uint8)
-
-
 def shorter(case: UnseenCase) -> DynamicSeries:
     """Return the series without four of its phases after contrast, drawn from the case's name."""
     after = np.arange(case.n_baseline, case.series.n_phases)
@@ -148,9 +137,7 @@ def _touching(numbers: NDArray[np.uint8], lesion: NDArray[np.bool_], lesions: ND
 
 def _inmost(lesion: NDArray[np.bool_], series: DynamicSeries) -> tuple[int, int, int]:
     """Return the voxel (i, j, k) farthest from the border of a lesion."""
-    from scipy.ndimage import distance_transform_edt
-
-    depth = distance_transform_edt(np.pad(lesion, 1), sampling=series.geometry.spacing_zyx_mm)[1:-1, 1:-1, 1:-1]
+    depth = depth_mm(lesion, series.geometry.spacing_zyx_mm)
     k, j, i = np.unravel_index(int(depth.argmax()), depth.shape)
     return int(i), int(j), int(k)
 

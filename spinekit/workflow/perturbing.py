@@ -14,6 +14,7 @@ import numpy as np
 
 from spinekit.case import DynamicSeries, Roi
 from spinekit.errors import InputRefusedError
+from spinekit.geometry import depth_mm
 from spinekit.segmentation import grow_region
 from spinekit.segmentation.agreement import dice
 from spinekit.settings import Growing
@@ -48,9 +49,7 @@ def noise_of(series: DynamicSeries) -> float:
 
 def other_seeds(roi: Roi, count: int, seed: int) -> list[tuple[int, int, int]]:
     """Return voxels (i, j, k) drawn from the core of a region, where another reader would click."""
-    from scipy import ndimage
-
-    depth = ndimage.distance_transform_edt(np.pad(roi.mask, 1), sampling=roi.geometry.spacing_zyx_mm)[1:-1, 1:-1, 1:-1]
+    depth = depth_mm(roi.mask, roi.geometry.spacing_zyx_mm)
     core = np.argwhere(depth >= CORE * depth.max())
     drawn = np.random.default_rng([seed, 4711]).choice(len(core), size=min(count, len(core)), replace=False)
     return [(int(x), int(y), int(z)) for z, y, x in core[np.sort(drawn)]]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from spinekit.models.working import counted_lesions
 from spinekit.study.segmentation_figures import (
     _inmost,
-    counted_lesions,
     judge_segmentation,
     simulated_cases,
     summary_of,
