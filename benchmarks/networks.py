@@ -2,9 +2,10 @@
 
 Baselines, measured in the same run on the same input: DynUNet, its filters chosen so that it has as many parameters;
 MONAI's UNet beside it. Then the whole of `sk.segment` on a series of (10, 24, 320, 320), goal 5 s on two cores. With
---examples the two networks are trained for the same CPU seconds on the same batches and judged on the same cases.
+--examples the two networks are trained for the same CPU seconds on the same batches and judged on the same cases, as
+often as --trainings says, each time with other weights and batches.
 
-Run: python benchmarks/networks.py [--threads 2] [--bf16] [--examples OUT/examples --seconds 120]
+Run: python benchmarks/networks.py [--threads 2] [--bf16] [--examples OUT/examples --seconds 200 --trainings 3]
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ def whole_series() -> None:
     print(f"whole series (10, 24, 320, 320): {seconds:.2f} s, with a click {clicked:.2f} s (goal 5 s on two cores)")
 
 
-def learn(net: nn.Module, task: SegmentationTask, seconds: float) -> tuple[int, dict[str, float]]:
+def learn(net: nn.Module, task: SegmentationTask, seconds: float, seed: int) -> tuple[int, dict[str, float]]:
     """Train for a time and return the number of steps and the judgement; the rate falls with the time that passes."""
     plan = Plan(steps=10_000, learning_rate=2e-3)
     optimiser = torch.optim.AdamW(net.parameters(), lr=plan.learning_rate)
@@ -124,7 +125,7 @@ def learn(net: nn.Module, task: SegmentationTask, seconds: float) -> tuple[int, 
     while passed < 1.0:
         for group in optimiser.param_groups:
             group["lr"] = learning_rate_at(int(passed * plan.steps), plan)
-        loss = task.loss(net.train(), task.batch(step, seed=0, rank=0))
+        loss = task.loss(net.train(), task.batch(step, seed=seed, rank=0))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -134,23 +135,32 @@ def learn(net: nn.Module, task: SegmentationTask, seconds: float) -> tuple[int, 
         return step, task.judge(net.eval())
 
 
-def learning(folder: Path, seconds: float) -> None:
+def learning(folder: Path, seconds: float, trainings: int) -> None:
     examples = [open_example(place) for place in sorted(folder.iterdir())]
     task = SegmentationTask(examples[:-JUDGED], examples[-JUDGED:], Teaching(patch_zyx=(12, 48, 48), batch=2), data={})
     n = n_parameters(UNet(UNetConfig(CHANNELS)))
-    builds = {
+    builds: dict[str, Callable[[], nn.Module]] = {
         "spinekit U-Net": lambda: UNet(UNetConfig(CHANNELS)),
         "DynUNet": lambda: Padded(dynunet(CHANNELS, n), (4, 8, 8)),
     }
-    for name, build in builds.items():
-        torch.manual_seed(0)
-        net = build()
-        task.loss(net.train(), task.batch(0, seed=0, rank=0)).backward()  # imports and first calls are not learning
-        net.zero_grad()
-        steps, judged = learn(net, task, seconds)
-        dice = f"Dice {judged['dice']:.3f}, fewer phases {judged['dice_fewer_phases']:.3f}"
-        dice += f", with a click {judged['dice_clicked']:.3f}"
-        print(f"{name}: {steps} steps in {seconds:.0f} CPU s, {dice}")
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in builds}
+    for seed in range(trainings):
+        for name, build in builds.items():
+            torch.manual_seed(seed)
+            net = build()
+            task.loss(net.train(), task.batch(0, seed=seed, rank=0)).backward()  # imports, first calls: not learning
+            net.zero_grad()
+            steps, judged = learn(net, task, seconds, seed)
+            found[name].append(judged)
+            print(f"{name}, seed {seed}: {steps} steps in {seconds:.0f} CPU s, {told(judged)}", flush=True)
+    for name, judged_each in found.items():
+        mean = {measure: float(np.mean([judged[measure] for judged in judged_each])) for measure in judged_each[0]}
+        print(f"{name}, mean of {trainings}: {told(mean)}")
+
+
+def told(judged: dict[str, float]) -> str:
+    dice = f"Dice {judged['dice']:.3f}, fewer phases {judged['dice_fewer_phases']:.3f}"
+    return f"{dice}, with a click {judged['dice_clicked']:.3f}"
 
 
 def main() -> None:
@@ -158,6 +168,7 @@ def main() -> None:
     options.add_argument("--threads", type=int, default=os.cpu_count())
     options.add_argument("--examples", type=Path)
     options.add_argument("--seconds", type=float, default=120.0)
+    options.add_argument("--trainings", type=int, default=1)
     options.add_argument("--bf16", action="store_true")
     options.add_argument("--repeats", type=int, default=5)
     chosen = options.parse_args()
@@ -168,7 +179,7 @@ def main() -> None:
     speed(bf16=chosen.bf16)
     whole_series()
     if chosen.examples:
-        learning(chosen.examples, chosen.seconds)
+        learning(chosen.examples, chosen.seconds, chosen.trainings)
 
 
 if __name__ == "__main__":
