@@ -140,7 +140,8 @@ def learning(folder: Path, seconds: float, trainings: int) -> None:
     task = SegmentationTask(examples[:-JUDGED], examples[-JUDGED:], Teaching(patch_zyx=(12, 48, 48), batch=2), data={})
     n = n_parameters(UNet(UNetConfig(CHANNELS)))
     builds: dict[str, Callable[[], nn.Module]] = {
-        "spinekit U-Net": lambda: UNet(UNetConfig(CHANNELS)),
+        "spinekit U-Net": lambda: UNet(UNetConfig(CHANNELS, instance_norm=False)),
+        "spinekit U-Net, instance norm": lambda: UNet(UNetConfig(CHANNELS, instance_norm=True)),
         "DynUNet": lambda: Padded(dynunet(CHANNELS, n), (4, 8, 8)),
     }
     found: dict[str, list[dict[str, float]]] = {name: [] for name in builds}

@@ -59,8 +59,12 @@ def segmentation(
     attention: Annotated[bool, typer.Option("--attention/--no-attention", help="Attention gates.")] = True,
     supervision: Annotated[bool, typer.Option("--supervision/--no-supervision", help="Deep supervision.")] = True,
     instance_norm: Annotated[
-        bool, typer.Option("--instance-norm/--no-instance-norm", help="Stem and steps down normalise by the volume.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--instance-norm/--no-instance-norm",
+            help="Stem and steps down normalise by the volume; if not said, as in --start, and without it yes.",
+        ),
+    ] = None,
     flat_levels: Annotated[int, typer.Option("--flat-levels", help="Upper levels within a slice; 4 is 2-D.")] = 1,
     start: Annotated[Path | None, typer.Option("--start", help="Weights of an earlier training to begin with.")] = None,
     examples: Annotated[
@@ -86,7 +90,7 @@ def segmentation(
     from spinekit.cli.common import numbers
     from spinekit.models.examples import CHANNELS
     from spinekit.models.segmentation_task import Teaching
-    from spinekit.models.teaching import teach_segmentation
+    from spinekit.models.teaching import norm_of, teach_segmentation
     from spinekit.models.training import Plan
     from spinekit.models.unet import UNetConfig
 
@@ -106,7 +110,7 @@ def segmentation(
             ),
             network=UNetConfig(
                 CHANNELS, flat_levels=flat_levels, block=block, attention=attention, supervision=supervision,
-                instance_norm=instance_norm,
+                instance_norm=norm_of(start) if instance_norm is None else instance_norm,
             ),
             start=start,
             examples=examples,

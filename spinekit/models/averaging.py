@@ -71,7 +71,7 @@ def average_networks(
         "mean_of": [_of(card) for card in cards],
         "data": _data(cards),
         "curve": max((card["training"].get("curve", []) for card in cards), key=len),  # of the longest training
-        **{name: first[name] for name in ("sees", "channels") if name in first},
+        **{name: first[name] for name in ("sees", "channels", "patch_zyx") if name in first},
     }
     mean = _mean([load_tensors(Path(file)) for file in files])
     return save_network(out, mean, kind=kind, config=cards[0]["config"], training=training, metrics={})

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spinekit.models.examples import CHANNELS, N_VALUES, Example, example_channels
+from spinekit.models.inference import logits_of, reading_of
 from spinekit.models.inputs import MAPS
 from spinekit.models.missed import Misses
 from spinekit.models.strange import strange_patch
@@ -123,15 +124,21 @@ class SegmentationTask:
         clicked: list[float] = []
         for example in self.judged:
             for variant, found in ((0, free), (1, fewer)):
-                answer = _predict(net, self._channels(example, variant, None))
+                answer = self._predict(net, self._channels(example, variant, None))
                 found.append(_dice(answer, np.asarray(example.lesions) > 0))
             if self.teaching.clicks and example.clicked:
                 number, variant = example.clicked[0]
-                answer = _predict(net, self._channels(example, variant, example.clicks[0]))
+                answer = self._predict(net, self._channels(example, variant, example.clicks[0]))
                 clicked.append(_dice(answer, np.asarray(example.lesions) == number))
         result = {"dice": float(np.mean(free)), "dice_fewer_phases": float(np.mean(fewer))}
         result["dice_clicked"] = float(np.mean(clicked)) if clicked else float("nan")
         return {"score": float(np.nanmean(list(result.values()))), **result}
+
+    def _predict(self, net: nn.Module, x: NDArray[np.float32]) -> NDArray[np.bool_]:
+        import torch
+
+        volume = torch.from_numpy(x)[None].to(next(net.parameters()).device)
+        return np.asarray((logits_of(net, volume, reading_of(net, self.teaching.patch_zyx))[0, 0] > 0).cpu())
 
     def _channels(self, example: Example, variant: int, click: Any) -> NDArray[np.float32]:
         return only(example_channels(example, variant, click), self.teaching.sees)
@@ -251,13 +258,6 @@ def _corner(centre: Any, shape: tuple[int, ...], patch: tuple[int, int, int]) ->
         int(np.clip(round(float(c) - size / 2), 0, max(n - size, 0)))
         for c, n, size in zip(centre, shape, patch, strict=True)
     ]
-
-
-def _predict(net: nn.Module, x: NDArray[np.float32]) -> NDArray[np.bool_]:
-    import torch
-
-    device = next(net.parameters()).device
-    return np.asarray((net(torch.from_numpy(x)[None].to(device))[0, 0] > 0).cpu())
 
 
 def _dice(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:

@@ -13,7 +13,7 @@ from spinekit.case import Roi, Segmentation, Volume
 from spinekit.errors import InputRefusedError, coded_warning
 from spinekit.models.checkpoints import fill_network, read_card, shipped
 from spinekit.models.clicks import CLICK_CHANNELS, click_channels
-from spinekit.models.inference import binary_entropy, predict_probability
+from spinekit.models.inference import binary_entropy, predict_probability, reading_of
 from spinekit.models.phases import PHASE_TIMES_S
 from spinekit.models.segmentation_task import only
 from spinekit.models.working import SMALLEST_ML, onto_series, working_input
@@ -87,10 +87,11 @@ def segment(
     chosen = os.fspath(model) if model is not None else str(shipped(_fitting(seen, click)))
     net, card = _network(chosen)
     channels, warnings = _channels(series, n_baseline, click, seen, card)
-    probability, uncertainty = predict_probability(net, channels, mirror=mirror, bf16=bf16)
+    reading = reading_of(net, card["training"].get("patch_zyx"))
+    probability, uncertainty = predict_probability(net, channels, mirror=mirror, reading=reading, bf16=bf16)
     if click is not None and not card["training"].get("anywhere"):
         channels[-len(CLICK_CHANNELS) :] = 0.0
-        unasked, _ = predict_probability(net, channels, mirror=mirror, bf16=bf16)
+        unasked, _ = predict_probability(net, channels, mirror=mirror, reading=reading, bf16=bf16)
         probability = _with_both(probability, unasked)
         uncertainty = binary_entropy(probability)
     full = np.clip(onto_series(probability, seen), 0.0, 1.0)

@@ -26,10 +26,10 @@ from spinekit.models.phases import PHASE_TIMES_S
 from spinekit.models.segmentation_task import SegmentationTask, Teaching
 from spinekit.models.segmenting import KIND
 from spinekit.models.training import Plan, Trained, train_network
-from spinekit.models.unet import UNet, UNetConfig
+from spinekit.models.unet import UNet, UNetConfig, build_unet
 from spinekit.provenance import hash_json
 
-__all__ = ["TaughtNetwork", "prepare_examples", "read_taught_case", "teach_segmentation"]
+__all__ = ["TaughtNetwork", "norm_of", "prepare_examples", "read_taught_case", "teach_segmentation"]
 
 Told = Callable[[int, int, str], None]
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # it becomes the name of a folder
@@ -130,6 +130,7 @@ def teach_segmentation(
     trained = train_network(build, task, plan, out=out, until=until, on_step=on_step)
     training: dict[str, Any] = {
         "command": command, "plan": asdict(plan), "teaching": asdict(teaching), "data": data, "sees": teaching.sees,
+        "patch_zyx": list(teaching.patch_zyx),
         "channels": channel_names(), "curve": trained.curve, "best_step": trained.best_step,
         "stopped_early": trained.stopped_early, "begun_from_sha256": begun_from,
     }  # fmt: skip
@@ -139,6 +140,19 @@ def teach_segmentation(
         kind=KIND, config=config.as_dict(), training=training, metrics={"validation": best},
     )  # fmt: skip
     return TaughtNetwork(file, trained, data)
+
+
+def norm_of(start: str | os.PathLike[str] | None) -> bool:
+    """Return the ``instance_norm`` of the weights a training begins with, and that of a new network without any.
+
+    Raises
+    ------
+    InputRefusedError
+        What `read_card` refuses.
+    """
+    if start is None:
+        return UNetConfig(CHANNELS).instance_norm
+    return build_unet(read_card(start, kind=KIND)["config"]).config.instance_norm
 
 
 def prepare_examples(

@@ -12,10 +12,12 @@ import torch
 
 import spinekit as sk
 from spinekit.errors import InputRefusedError
-from spinekit.models.checkpoints import read_card, shipped
-from spinekit.models.inference import binary_entropy, predict_probability
+from spinekit.models.checkpoints import read_card, save_network, shipped
+from spinekit.models.examples import CHANNELS
+from spinekit.models.inference import Reading, binary_entropy, predict_probability
 from spinekit.models.segmenting import segment
 from spinekit.models.teaching import channel_names
+from spinekit.models.unet import UNet, UNetConfig
 from spinekit.segmentation.agreement import dice
 
 
@@ -125,9 +127,27 @@ def test_windows_and_one_pass_agree_where_windows_do_not_meet():
     channels = np.random.default_rng(0).normal(size=(2, 6, 20, 20)).astype(np.float32)
 
     whole, _ = predict_probability(net, channels)
-    windows, _ = predict_probability(net, channels, window_zyx=(4, 8, 8))
+    windows, _ = predict_probability(net, channels, reading=Reading((4, 8, 8)))
 
     np.testing.assert_allclose(windows, whole, atol=1e-5)
+
+
+def test_a_network_that_normalises_by_the_volume_is_read_in_patches_of_its_training(tmp_path, case, monkeypatch):
+    from spinekit.models import inference
+
+    seen = []
+    monkeypatch.setattr(inference, "logits_of", lambda net, x, reading: seen.append(reading) or net(x))
+    config = UNetConfig(CHANNELS, widths=(4, 8), instance_norm=True)
+    net = UNet(config)
+    for name, training in (("patches", {"patch_zyx": [8, 32, 32]}), ("untold", {})):
+        file = save_network(
+            tmp_path / f"{name}.safetensors", net.state_dict(),
+            kind="unet", config=config.as_dict(), training=training, metrics={},
+        )  # fmt: skip
+        segment(case.series, case.n_baseline, file)
+    segment(case.series, case.n_baseline)
+
+    assert seen == [Reading((8, 32, 32), 0.5), Reading(), Reading()]
 
 
 def test_mirrored_copies_make_the_answer_symmetric():

@@ -12,11 +12,12 @@ import torch
 
 import spinekit as sk
 from spinekit.errors import InputRefusedError
+from spinekit.models.checkpoints import shipped
 from spinekit.models.examples import CHANNELS, N_VALUES, TaughtCase, fewer_phases, open_example, write_example
 from spinekit.models.segmentation_task import ANY, SegmentationTask, Teaching, _harder, _lesion_weights
 from spinekit.models.segmenting import segment
 from spinekit.models.strange import strange_patch
-from spinekit.models.teaching import teach_segmentation
+from spinekit.models.teaching import norm_of, teach_segmentation
 from spinekit.models.training import Plan
 from spinekit.models.unet import UNetConfig
 from spinekit.models.variation import without_first_pass
@@ -118,6 +119,12 @@ def test_a_training_draws_what_its_beginning_misses_and_keeps_what_that_is(table
         assert sorted(lesions) == [str(n) for n in numbers if n]
         assert all(0.0 <= share <= 1.0 and len(shares) == 4 for shares in lesions.values() for share in shares)
     assert more.trained.tensors.keys() == taught.trained.tensors.keys()
+
+
+def test_a_training_goes_on_with_the_normalisation_it_began_with(taught):
+    assert norm_of(None) is UNetConfig(CHANNELS).instance_norm is True
+    assert norm_of(shipped("unet")) is False
+    assert norm_of(taught.weights) is TINY.instance_norm
 
 
 def test_what_is_taught_is_the_share_of_each_voxel_and_not_whether_it_is_more_than_half(taught):
