@@ -91,13 +91,17 @@ def forward(net: nn.Module, x: torch.Tensor, *, bf16: bool = False) -> Callable[
 
 def speed(*, bf16: bool) -> None:
     x = torch.randn(INPUT)
-    ours = fused(UNet(UNetConfig(INPUT[1])))
+    ours = fused(UNet(UNetConfig(INPUT[1], instance_norm=False)))  # as it ships
+    new = fused(UNet(UNetConfig(INPUT[1])))
     theirs = dynunet(INPUT[1], n_parameters(ours)).eval()
     plain = MonaiUNet(3, INPUT[1], 1, channels=(16, 32, 64, 96), strides=(2, 2, 2)).eval()
-    times = fastest(forward(ours, x), forward(theirs, x), forward(plain, x))
+    times = fastest(forward(ours, x), forward(theirs, x), forward(plain, x), forward(new, x))
     print(f"input {INPUT}, {torch.get_num_threads()} threads")
     for name, net, seconds in zip(
-        ("spinekit U-Net", "DynUNet", "MONAI UNet"), (ours, theirs, plain), times, strict=False
+        ("spinekit U-Net", "DynUNet", "MONAI UNet", "spinekit U-Net, instance norm"),
+        (ours, theirs, plain, new),
+        times,
+        strict=True,
     ):
         print(
             f"{name}: {n_parameters(net) / 1e6:.2f} M parameters, {seconds:.2f} s, {seconds / times[1]:.2f} of DynUNet"

@@ -23,7 +23,7 @@ def variants(widths: tuple[int, ...] = (12, 24, 48, 96)) -> dict[str, tuple[UNet
 
     Examples
     --------
-    >>> list(variants())  # doctest: +NORMALIZE_WHITESPACE
+    >>> list(variants())
     ['plain', '+ residual', '+ inception', '+ attention', '+ supervision', '+ instance norm', 'maps only',
      'phases only', '2-D']
     """

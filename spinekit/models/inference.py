@@ -19,7 +19,6 @@ __all__ = ["Reading", "binary_entropy", "logits_of", "predict_probability", "rea
 
 WINDOW_ZYX = (32, 160, 160)  # ours: a usual series fits into one window, and one window fits into small memories
 THREADS = 2  # ours: a result must not depend on how many cores a process was given
-NORMS_OF_THE_VOLUME = ("InstanceNorm3d", "SliceNorm")
 MIRRORS = ((), (2,), (0,), (0, 2))  # flips along x and z; y is left, since a patient has a back and a front
 
 
@@ -46,7 +45,9 @@ def reading_of(net: nn.Module, patch_zyx: Sequence[int] | None) -> Reading:
     >>> reading_of(torch.nn.InstanceNorm3d(2), (12, 48, 48))
     Reading(window_zyx=(12, 48, 48), overlap=0.5)
     """
-    if patch_zyx is None or not any(type(part).__name__ in NORMS_OF_THE_VOLUME for part in net.modules()):
+    from torch.nn import InstanceNorm3d
+
+    if patch_zyx is None or not any(isinstance(part, InstanceNorm3d) for part in net.modules()):
         return Reading()
     z, y, x = (int(n) for n in patch_zyx)
     return Reading((z, y, x), 0.5)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spinekit.models.examples import Example, example_channels
+from spinekit.models.inference import Reading, logits_of
 from spinekit.provenance import hash_json, write_json
 
 if TYPE_CHECKING:
@@ -21,7 +22,14 @@ Misses = dict[str, dict[str, list[float]]]
 """By the name of a case and the number of a lesion: the share of it that is missed in each variant of the case."""
 
 
-def misses_of(net: nn.Module, examples: Sequence[Example], *, kept: Path | None = None, key: str = "") -> Misses:
+def misses_of(
+    net: nn.Module,
+    examples: Sequence[Example],
+    *,
+    reading: Reading | None = None,
+    kept: Path | None = None,
+    key: str = "",
+) -> Misses:
     """Ask a network for every variant of every example, without a click.
 
     Parameters
@@ -29,6 +37,8 @@ def misses_of(net: nn.Module, examples: Sequence[Example], *, kept: Path | None 
     net : Module
         (1, 27, z, y, x) -> logits, ready to answer.
     examples : sequence of Example
+    reading : Reading, optional
+        In which windows, as `segment` would read (`spinekit.models.inference.reading_of`).
     kept : path, optional
         File in which the answers are kept; those of the same `key` are taken from it.
     key : str
@@ -52,7 +62,7 @@ def misses_of(net: nn.Module, examples: Sequence[Example], *, kept: Path | None 
         for variant in range(len(example.values)):
             x = torch.from_numpy(example_channels(example, variant, None))[None]
             with torch.inference_mode():
-                inside = np.asarray(net(x)[0, 0] > 0)
+                inside = np.asarray(logits_of(net, x, reading or Reading())[0, 0] > 0)
             for number, shares in here.items():
                 shares.append(round(1.0 - float(inside[lesions == int(number)].mean()), 4))
         misses[example.name] = here

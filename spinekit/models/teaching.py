@@ -20,13 +20,14 @@ from spinekit.models.checkpoints import fill_network, read_card, save_network
 from spinekit.models.clicks import CLICK_CHANNELS
 from spinekit.models.examples import CHANNELS, Example, TaughtCase, is_example, open_example, write_example
 from spinekit.models.fusing import fused
+from spinekit.models.inference import reading_of
 from spinekit.models.inputs import MAPS
 from spinekit.models.missed import misses_of
 from spinekit.models.phases import PHASE_TIMES_S
 from spinekit.models.segmentation_task import SegmentationTask, Teaching
 from spinekit.models.segmenting import KIND
 from spinekit.models.training import Plan, Trained, train_network
-from spinekit.models.unet import UNet, UNetConfig, build_unet
+from spinekit.models.unet import UNet, UNetConfig, config_of
 from spinekit.provenance import hash_json
 
 __all__ = ["TaughtNetwork", "norm_of", "prepare_examples", "read_taught_case", "teach_segmentation"]
@@ -123,7 +124,9 @@ def teach_segmentation(
     if teaching.hard > 0:
         _require_start(start)
         key = f"{begun_from} {data['examples']}"
-        misses = misses_of(fused(build().eval()), taught, kept=Path(out) / "misses.json", key=key)
+        ready = fused(build().eval())
+        reading = reading_of(ready, teaching.patch_zyx)
+        misses = misses_of(ready, taught, reading=reading, kept=Path(out) / "misses.json", key=f"{key} {reading}")
     task = SegmentationTask(taught, judged, teaching, data=data, misses=misses)
     task.record["network"], task.record["start"] = config.as_dict(), begun_from
 
@@ -152,7 +155,7 @@ def norm_of(start: str | os.PathLike[str] | None) -> bool:
     """
     if start is None:
         return UNetConfig(CHANNELS).instance_norm
-    return build_unet(read_card(start, kind=KIND)["config"]).config.instance_norm
+    return config_of(read_card(start, kind=KIND)["config"]).instance_norm
 
 
 def prepare_examples(

@@ -22,9 +22,9 @@ from spinekit.models.blocks import (
     PlainBlock,
     ResidualBlock,
     instance_norm,
-)  # fmt: skip
+)
 
-__all__ = ["BLOCKS", "UNet", "UNetConfig", "build_unet"]
+__all__ = ["BLOCKS", "UNet", "UNetConfig", "build_unet", "config_of"]
 
 BLOCKS = {"plain": PlainBlock, "residual": ResidualBlock, "inception": InceptionResidualBlock}
 
@@ -159,12 +159,17 @@ class UNet(nn.Module):
 
 
 def build_unet(config: Mapping[str, Any]) -> UNet:
-    """Return the network that a card's ``config`` describes, with weights not yet filled.
+    """Return the network that a card's ``config`` describes, with weights not yet filled."""
+    return UNet(config_of(config))
+
+
+def config_of(config: Mapping[str, Any]) -> UNetConfig:
+    """Return what a card's ``config`` describes.
 
     Cards from before there was a choice name no normalisation: it is that of the batch throughout.
     """
     known = {name: value for name, value in config.items() if name in UNetConfig.__dataclass_fields__}
-    return UNet(UNetConfig(**{"instance_norm": False, **known}))
+    return UNetConfig(**{"instance_norm": False, **known})
 
 
 def _kernel_down(stride: tuple[int, int, int]) -> tuple[int, int, int]:

@@ -137,7 +137,7 @@ def test_a_card_that_names_no_normalisation_is_that_of_a_network_without_the_cho
     assert not build_unet(card).config.instance_norm
 
 
-def test_normalised_by_the_volume_the_stem_does_not_see_its_contrast_or_offset():
+def test_normalised_by_the_volume_the_stem_does_not_see_its_contrast():
     x = torch.randn(1, 3, 4, 16, 16, generator=torch.Generator().manual_seed(1))
     stem, plain = net_of(instance_norm=True).stem, net_of(instance_norm=False).stem
 
