@@ -24,9 +24,9 @@ from spinekit.models.variation import without_first_pass
 from spinekit.phantom.scanners import harder_case
 from spinekit.phantom.teaching import write_teaching_cases
 
-TINY = UNetConfig(CHANNELS, widths=(4, 8, 8))
+TINY = UNetConfig(CHANNELS, widths=(4, 8, 8), instance_norm=False)  # one that is judged in one piece: far sooner here
 PLAN = Plan(steps=3, seed=2, judge_every=1, learning_rate=1e-2)
-PATCHES = Teaching(patch_zyx=(4, 16, 16))
+PATCHES = Teaching(patch_zyx=(8, 48, 48))
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_a_batch_depends_on_seed_step_and_rank_alone(taught, table):
     first, again = (task.batch(4, seed=1, rank=0) for _ in range(2))
     others = task.batch(5, seed=1, rank=0), task.batch(4, seed=2, rank=0), task.batch(4, seed=1, rank=1)
 
-    assert first["x"].shape == (2, CHANNELS, 4, 16, 16)
+    assert first["x"].shape == (2, CHANNELS, *PATCHES.patch_zyx)
     assert torch.equal(first["x"], again["x"])
     assert not any(torch.equal(first["x"], other["x"]) for other in others)
 
@@ -241,6 +241,30 @@ def test_an_ablation_blanks_what_it_leaves_out(taught, sees, empty):
 
     assert not x[:, empty].any()
     assert x[:, :N_VALUES].any()
+
+
+def test_a_network_that_normalises_by_the_volume_is_judged_in_patches(taught):
+    class Watching(torch.nn.Module):
+        """Finds nothing, and keeps the sizes that it is shown."""
+
+        def __init__(self, norm):
+            super().__init__()
+            self.norm, self.shown = norm, set()
+
+        def forward(self, x):
+            self.shown.add(tuple(x.shape[2:]))
+            return self.norm(x[:, :1]) - 9.0
+
+    examples = [open_example(p) for p in sorted((taught.weights.parent / "examples").iterdir())]
+    task = SegmentationTask(examples, examples[:1], PATCHES, data={})
+    patches, pieces = Watching(torch.nn.InstanceNorm3d(1, affine=True)).eval(), Watching(torch.nn.BatchNorm3d(1)).eval()
+
+    with torch.inference_mode():
+        task.judge(patches)
+        task.judge(pieces)
+
+    assert patches.shown == {PATCHES.patch_zyx}
+    assert pieces.shown == {examples[0].lesions.shape}
 
 
 def test_teaching_writes_weights_that_segment(taught, table):
