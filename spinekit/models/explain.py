@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from spinekit.models.crop import LesionCrop
 
-__all__ = ["BLOCK", "blocks_near", "grad_cam", "logit_of", "occlusion", "without"]
+__all__ = ["BLOCK", "blocks_near", "grad_cam", "logit_of", "logits_without", "occlusion"]
+
+Block = tuple[slice, slice, slice]  # along (z, y, x)
 
 BLOCK = (2, 4, 4)  # voxels along z, y, x that are hidden at a time: 8 mm a side
 NEAR_MM = 10.0  # blocks farther than this from the region are not hidden; they count as 0
@@ -24,11 +26,31 @@ BATCH = 16
 
 def logit_of(classifier: Classifier, stack: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the logits (N,) of class 1 of crops (N, C, Z, Y, X), a few at a time."""
+    parts = range(0, len(stack), BATCH)
+    return np.concatenate([_logits(classifier, np.ascontiguousarray(stack[i : i + BATCH])) for i in parts])
+
+
+def logits_without(classifier: Classifier, crop: LesionCrop, hidden: Sequence[Sequence[Block]]) -> NDArray[np.float64]:
+    """Return the logits (N,) of class 1 of a crop in which blocks are hidden, a list of blocks for each logit.
+
+    A block that is hidden holds each channel's mean outside the region; the region itself stays.
+    """
+    means = _means_outside(crop)
+    found = []
+    for start in range(0, len(hidden), BATCH):
+        few = hidden[start : start + BATCH]
+        stack = np.repeat(crop.channels[None], len(few), axis=0)
+        for channels, blocks in zip(stack, few, strict=True):
+            _hide(channels, blocks, means)
+        found.append(_logits(classifier, stack))
+    return np.concatenate(found)
+
+
+def _logits(classifier: Classifier, stack: NDArray[np.float32]) -> NDArray[np.float64]:
     import torch
 
-    parts = [np.ascontiguousarray(stack[i : i + BATCH]) for i in range(0, len(stack), BATCH)]
     with fixed_threads(1), torch.inference_mode():
-        return np.concatenate([classifier.net(torch.from_numpy(p)).logit.numpy().astype(np.float64) for p in parts])
+        return np.asarray(classifier.net(torch.from_numpy(stack)).logit.numpy(), dtype=np.float64)
 
 
 def grad_cam(classifier: Classifier, crop: LesionCrop, *, target: int) -> NDArray[np.float32]:
@@ -79,15 +101,14 @@ def occlusion(classifier: Classifier, crop: LesionCrop, *, target: int) -> NDArr
     """
     blocks = list(blocks_near(crop))
     whole = logit_of(classifier, crop.channels[None])[0]
-    hidden = np.stack([without(crop, [block]) for block in blocks])
-    fall = (whole - logit_of(classifier, hidden)) * (1.0 if target == 1 else -1.0)
+    fall = (whole - logits_without(classifier, crop, [[block] for block in blocks])) * (1.0 if target == 1 else -1.0)
     result = np.zeros(crop.channels.shape[1:], dtype=np.float32)
     for block, value in zip(blocks, fall, strict=True):
         result[block] = max(float(value), 0.0)
     return _to_one(result)
 
 
-def blocks_near(crop: LesionCrop) -> Iterator[tuple[slice, slice, slice]]:
+def blocks_near(crop: LesionCrop) -> Iterator[Block]:
     """Yield the blocks of the box, as slices along (z, y, x), that come within a centimetre of the region."""
     from scipy.ndimage import distance_transform_edt
 
@@ -95,19 +116,21 @@ def blocks_near(crop: LesionCrop) -> Iterator[tuple[slice, slice, slice]]:
     near = distance_transform_edt(~region, sampling=crop.geometry.spacing_zyx_mm) <= NEAR_MM
     shape = near.shape
     for z, y, x in np.ndindex(*(-(-n // b) for n, b in zip(shape, BLOCK, strict=True))):
-        block = tuple(slice(i * b, min((i + 1) * b, n)) for i, b, n in zip((z, y, x), BLOCK, shape, strict=True))
+        places = zip((z, y, x), BLOCK, shape, strict=True)
+        block: Block = tuple(slice(i * b, min((i + 1) * b, n)) for i, b, n in places)  # type: ignore[assignment]
         if near[block].any():
-            yield block  # type: ignore[misc]
+            yield block
 
 
-def without(crop: LesionCrop, blocks: Sequence[Any]) -> NDArray[np.float32]:
-    """Return the channels with some blocks replaced by each channel's mean outside the region; the region stays."""
+def _means_outside(crop: LesionCrop) -> NDArray[np.float32]:
+    """Return the mean of each channel but the region's outside the region."""
     outside = crop.channels[-1] < 0.5
-    result = crop.channels.copy()
-    means = crop.channels[:-1][:, outside].mean(axis=1, dtype=np.float64).astype(np.float32)
+    return crop.channels[:-1][:, outside].mean(axis=1, dtype=np.float64).astype(np.float32)
+
+
+def _hide(channels: NDArray[np.float32], blocks: Sequence[Block], means: NDArray[np.float32]) -> None:
     for block in blocks:
-        result[(slice(0, -1), *block)] = means[:, None, None, None]
-    return result
+        channels[(slice(0, -1), *block)] = means[:, None, None, None]
 
 
 def _to_one(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spinekit.models.explain import blocks_near, grad_cam, logit_of, occlusion, without
+from spinekit.models.explain import blocks_near, grad_cam, logit_of, logits_without, occlusion
 from spinekit.models.inception_resnet_use import Classifier
 
 if TYPE_CHECKING:
@@ -142,10 +142,10 @@ def deletion_test(
     orders = [np.argsort(-_by_block(values, crop), kind="stable")]
     orders += [rng.permutation(len(blocks)) for _ in range(ORDERS)]
     counts = [max(1, round(share * len(blocks))) for share in SHARES]
-    stack = np.stack([without(crop, [blocks[i] for i in order[:n]]) for order in orders for n in counts])
+    deleted = [[blocks[i] for i in order[:n]] for order in orders for n in counts]
     sign = 1.0 if target == 1 else -1.0
     whole = logit_of(classifier, crop.channels[None])[0]
-    fall = sign * (whole - logit_of(classifier, stack)).reshape(len(orders), len(counts)).mean(axis=1)
+    fall = sign * (whole - logits_without(classifier, crop, deleted)).reshape(len(orders), len(counts)).mean(axis=1)
     return float(fall[0]), float(fall[1:].mean())
 
 

@@ -9,7 +9,7 @@ import torch
 from spinekit.geometry import Geometry
 from spinekit.models import explain_tests
 from spinekit.models.crop import LesionCrop
-from spinekit.models.explain import blocks_near, grad_cam, logit_of, occlusion, without
+from spinekit.models.explain import BATCH, blocks_near, grad_cam, logit_of, logits_without, occlusion
 from spinekit.models.explain_tests import deletion_test, explain, randomisation_test, randomised
 from spinekit.models.inception_resnet import InceptionResNetConfig, Verdict, build_inception_resnet
 from spinekit.models.inception_resnet_use import Classifier
@@ -70,12 +70,17 @@ def test_deleting_the_marked_block_costs_more_than_chance_and_deleting_the_other
     assert fall > by_chance > wrong
 
 
-def test_what_is_deleted_becomes_the_mean_of_the_surroundings_and_the_region_stays(crop):
-    result = without(crop, [SPOT])
+def test_what_is_hidden_becomes_the_mean_of_the_surroundings_and_the_region_stays(network, crop):
+    hidden = crop.channels.copy()
+    outside = crop.channels[-1] < 0.5
+    for channel in hidden[:-1]:
+        channel[SPOT] = channel[outside].mean(dtype=np.float64)
 
-    outside = crop.channels[5][crop.channels[-1] < 0.5]
-    np.testing.assert_allclose(result[(5, *SPOT)], outside.mean(), atol=1e-6)
-    np.testing.assert_array_equal(result[-1], crop.channels[-1])
+    found = logits_without(network, crop, [[], [SPOT]] * BATCH)
+
+    np.testing.assert_allclose(found[::2], logit_of(network, crop.channels[None])[0], atol=1e-5)
+    np.testing.assert_allclose(found[1::2], logit_of(network, hidden[None])[0], atol=1e-5)
+    assert abs(found[0] - found[1]) > 1e-3
 
 
 def test_blocks_cover_the_region(crop):
