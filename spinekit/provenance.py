@@ -9,6 +9,7 @@ import platform
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,12 @@ LIBRARIES = (
 
 def library_versions() -> dict[str, str]:
     """Return the version of Python, the platform and each library that can change a number."""
+    return dict(_installed())
+
+
+@lru_cache(maxsize=1)
+def _installed() -> Mapping[str, str]:
+    """Read the metadata of every library once: what a process has loaded stays what it is."""
     versions = {"python": platform.python_version(), "platform": platform.platform()}
     for name in LIBRARIES:
         try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spinekit.models.memory import memory_kept
 from spinekit.models.threads import fixed_threads
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Reading", "binary_entropy", "logits_of", "predict_probability", "reading_of"]
 
-WINDOW_ZYX = (32, 160, 160)  # ours: a usual series fits into one window, and one window fits into small memories
+WINDOW_ZYX = (32, 256, 256)  # ours: a series up to 480 mm wide fits into one window, and one window takes below 2 GiB
 THREADS = 2  # ours: a result must not depend on how many cores a process was given
 MIRRORS = ((), (2,), (0,), (0, 2))  # flips along x and z; y is left, since a patient has a back and a front
 
@@ -41,7 +42,7 @@ def reading_of(net: nn.Module, patch_zyx: Sequence[int] | None) -> Reading:
     --------
     >>> import torch
     >>> reading_of(torch.nn.BatchNorm3d(2), (12, 48, 48))
-    Reading(window_zyx=(32, 160, 160), overlap=0.25)
+    Reading(window_zyx=(32, 256, 256), overlap=0.25)
     >>> reading_of(torch.nn.InstanceNorm3d(2), (12, 48, 48))
     Reading(window_zyx=(12, 48, 48), overlap=0.5)
     """
@@ -124,7 +125,8 @@ def binary_entropy(probability: NDArray[np.float32]) -> NDArray[np.float32]:
 def logits_of(net: nn.Module, x: Tensor, reading: Reading) -> Tensor:
     """(1, C, Z, Y, X) -> (1, 1, Z, Y, X), in one piece where it fits into one window."""
     if all(n <= w for n, w in zip(x.shape[2:], reading.window_zyx, strict=True)):
-        whole: Tensor = net(x)
+        with memory_kept():
+            whole: Tensor = net(x)
         return whole
     from monai.inferers.utils import sliding_window_inference
 

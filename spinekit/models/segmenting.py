@@ -14,6 +14,7 @@ from spinekit.errors import InputRefusedError, coded_warning
 from spinekit.models.checkpoints import fill_network, read_card, shipped
 from spinekit.models.clicks import CLICK_CHANNELS, click_channels
 from spinekit.models.inference import binary_entropy, predict_probability, reading_of
+from spinekit.models.memory import memory_kept
 from spinekit.models.phases import PHASE_TIMES_S
 from spinekit.models.segmentation_task import only
 from spinekit.models.working import SMALLEST_ML, onto_series, working_input
@@ -88,12 +89,13 @@ def segment(
     net, card = _network(chosen)
     channels, warnings = _channels(series, n_baseline, click, seen, card)
     reading = reading_of(net, card["training"].get("patch_zyx"))
-    probability, uncertainty = predict_probability(net, channels, mirror=mirror, reading=reading, bf16=bf16)
-    if click is not None and not card["training"].get("anywhere"):
-        channels[-len(CLICK_CHANNELS) :] = 0.0
-        unasked, _ = predict_probability(net, channels, mirror=mirror, reading=reading, bf16=bf16)
-        probability = _with_both(probability, unasked)
-        uncertainty = binary_entropy(probability)
+    with memory_kept():
+        probability, uncertainty = predict_probability(net, channels, mirror=mirror, reading=reading, bf16=bf16)
+        if click is not None and not card["training"].get("anywhere"):
+            channels[-len(CLICK_CHANNELS) :] = 0.0
+            unasked, _ = predict_probability(net, channels, mirror=mirror, reading=reading, bf16=bf16)
+            probability = _with_both(probability, unasked)
+            uncertainty = binary_entropy(probability)
     full = np.clip(onto_series(probability, seen), 0.0, 1.0)
     doubt = np.clip(onto_series(uncertainty, seen), 0.0, 1.0)
     numbers, found = _parts(full, series, click)
