@@ -20,6 +20,13 @@ def test_import_pulls_in_nothing_heavy():
     assert modules_after("import spinekit").isdisjoint(HEAVY)
 
 
+def test_the_first_cells_of_a_case_pull_in_nothing_that_only_a_study_or_a_network_needs():
+    views = "from spinekit.widgets import roi_review, seed_picker, series_view\nfrom spinekit.widgets.results import *"
+    statement = f"from spinekit import plotting, workflow\nfrom spinekit.reporting import tables\n{views}"
+
+    assert modules_after(statement).isdisjoint({"torch", "monai", "sklearn", "scipy.stats"})
+
+
 def test_the_check_above_can_fail():
     assert "pydicom" in modules_after("import pydicom")
 

@@ -14,8 +14,6 @@ import ipywidgets as w
 import numpy as np
 
 from spinekit.errors import ShapeMismatchError
-from spinekit.evaluation.outcomes import labels_and_scores
-from spinekit.evaluation.roc import roc_curve, youden_threshold
 from spinekit.widgets.results.plot import ResultPlot
 from spinekit.widgets.viewer import unattended
 
@@ -68,6 +66,9 @@ def roc_explorer(
     InputRefusedError
         ``shape-mismatch`` if the lengths differ; what `spinekit.evaluation.roc.roc_curve` refuses.
     """
+    from spinekit.evaluation.outcomes import labels_and_scores  # with it come SciPy's distributions: a second
+    from spinekit.evaluation.roc import roc_curve, youden_threshold
+
     truth, score = labels_and_scores(labels, scores)
     names = [str(case) for case in cases]
     if len(names) != truth.size:
