@@ -173,25 +173,33 @@ def ablation(
 def judge(
     out: Annotated[Path, typer.Option("--out", help="CSV file, one row per case and way of asking.")],
     model: Annotated[Path | None, typer.Option("--model", help="Weights; the demonstration weights if absent.")] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option("--table", help="Your cases instead of simulated ones: as for train segmentation, or a study's."),
+    ] = None,
+    centre: Annotated[str, typer.Option("--centre", help="Of a study's table: only the cases of this centre.")] = "",
     hospital: Annotated[str, typer.Option("--hospital", help="A or B.")] = "A",
     n: Annotated[int, typer.Option("--n", min=1, help="Simulated cases.")] = 20,
     first_seed: Annotated[int, typer.Option("--first-seed", min=0, help="None may be among the taught ones.")] = 12000,
     size: Annotated[str, typer.Option("--size", help="Voxels of the series, x,y,z.")] = "256,256,24",
     quiet: QuietOption = False,
 ) -> None:
-    """Judge the U-Net on simulated cases it has not seen, beside all background and a threshold."""
+    """Judge a U-Net on cases it has not seen, simulated or your own, beside all background and a threshold."""
     from spinekit.cli.common import numbers
     from spinekit.provenance import write_text
-    from spinekit.study.segmentation_figures import judge_segmentation, simulated_cases, summary_of
+    from spinekit.study.segmentation_figures import judge_segmentation, summary_of
+    from spinekit.study.unseen import simulated_cases, table_cases
 
     with told():
         i, j, k = (int(v) for v in numbers(size, kind=int, option="--size", count=3))
-        cases = simulated_cases(n, hospital=hospital, first_seed=first_seed, size=(i, j, k))
-        table = judge_segmentation(cases, model=model, on_case=None if quiet else typer.echo)
-        write_text(out, table.to_csv(index=False, float_format="%.6g"))
+        simulated = simulated_cases(n, hospital=hospital, first_seed=first_seed, size=(i, j, k))
+        cases = simulated if table is None else table_cases(table, centre=centre)
+        judged = judge_segmentation(cases, model=model, on_case=None if quiet else typer.echo)
+        write_text(out, judged.to_csv(index=False, float_format="%.6g"))
         if not quiet:
-            typer.echo("Simulated cases: none of these figures is a clinical accuracy.")
-            typer.echo(summary_of(table).to_string())
+            whose = "Simulated cases" if table is None else "Cases of the table"
+            typer.echo(f"{whose}: none of these figures is a clinical accuracy.")
+            typer.echo(summary_of(judged).to_string())
         typer.echo(f"Table: {out}" if not quiet else str(out))
 
 

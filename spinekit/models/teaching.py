@@ -162,7 +162,7 @@ def prepare_examples(
     table: str | os.PathLike[str], folder: Path, *, on_case: Told | None = None
 ) -> list[tuple[Example, str]]:
     """Compute what the network sees of each case of a table, once, and return the examples with their split."""
-    rows = _rows(Path(table))
+    rows = rows_of(Path(table))
     found = []
     for number, row in enumerate(rows, start=1):
         place = folder / row["case"]
@@ -217,7 +217,14 @@ def _compact(name: str, file: Path, n_baseline: int) -> TaughtCase:
         return TaughtCase(name, series, arrays["lesions"], n_baseline, share=arrays.get("share"))
 
 
-def _rows(table: Path) -> list[dict[str, str]]:
+def rows_of(table: Path) -> list[dict[str, str]]:
+    """Read the rows of a table of cases whose lesions are known (`teach_segmentation` says of which columns).
+
+    Raises
+    ------
+    InputRefusedError
+        ``path-missing``, ``table-invalid``, ``case-name-unsafe``.
+    """
     if not table.is_file():
         raise InputRefusedError(
             "path-missing",

@@ -1,4 +1,4 @@
-"""What the U-Net reaches on simulated cases it has never seen, beside what costs nothing. No clinical accuracy.
+"""What a U-Net reaches on cases it has never seen, beside what costs nothing. No clinical accuracy.
 
 Each case is segmented without a click, with one click in each of its lesions, and with four of its phases left out.
 """
@@ -6,16 +6,16 @@ Each case is segmented without a click, with one click in each of its lesions, a
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spinekit.evaluation.metrics import overlap_scores
-from spinekit.geometry import depth_mm
 from spinekit.models.segmenting import segment
 from spinekit.models.working import counted_lesions
+from spinekit.study.unseen import UnseenCase, inmost
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,32 +23,10 @@ if TYPE_CHECKING:
 
     from spinekit.case import DynamicSeries
 
-__all__ = ["UnseenCase", "judge_case", "judge_segmentation", "simulated_cases", "summary_of"]
+__all__ = ["judge_case", "judge_segmentation", "summary_of"]
 
 ABSENT = 4  # phases left out, as in a protocol shorter than the one that was learned
 THRESHOLD = 0.6  # of relative enhancement at the last phase: what a reader might take without a network
-
-
-@dataclass(frozen=True)
-class UnseenCase:
-    """A case with its truth: ``lesions`` numbers the lesions, 1 being the index lesion; ``click`` lies in that one."""
-
-    name: str
-    series: DynamicSeries
-    lesions: NDArray[np.uint8]
-    n_baseline: int
-    click: tuple[int, int, int]
-
-
-def simulated_cases(
-    n: int, *, hospital: str, first_seed: int, size: tuple[int, int, int] = (256, 256, 24), motion: str = "usual"
-) -> Iterator[UnseenCase]:
-    """Simulate cases of a hospital, one at a time; their seeds must not be among those of the training."""
-    from spinekit.phantom import simulate_cohort
-
-    for case in simulate_cohort(n, hospital=hospital, first_seed=first_seed, size=size, motion=motion):
-        lesions = np.asarray(case.lesions.values)
-        yield UnseenCase(case.series.name, case.series, lesions, case.n_baseline, case.seed_ijk)
 
 
 def judge_segmentation(
@@ -98,7 +76,7 @@ def judge_case(case: UnseenCase, *, model: str | os.PathLike[str] | None = None)
     for number in sorted({1, *counted}):
         here = case.lesions == number
         names = ["index lesion"] * (number == 1) + ["each lesion"] * (number in counted)
-        click = case.click if number == 1 else _inmost(here, case.series)
+        click = case.click if number == 1 else inmost(here, case.series)
         clicked = segment(case.series, case.n_baseline, model, click=click).roi.mask
         alone = _touching(np.asarray(free.lesions.values), here, case.lesions)
         judged(alone, here, *names, lesion=number)
@@ -133,13 +111,6 @@ def _touching(numbers: NDArray[np.uint8], lesion: NDArray[np.bool_], lesions: ND
     """Return the parts that touch a lesion, without what they hold of other lesions."""
     touching = [number for number in np.unique(numbers[lesion]) if number]
     return np.isin(numbers, touching) & ((lesions == 0) | lesion)
-
-
-def _inmost(lesion: NDArray[np.bool_], series: DynamicSeries) -> tuple[int, int, int]:
-    """Return the voxel (i, j, k) farthest from the border of a lesion."""
-    depth = depth_mm(lesion, series.geometry.spacing_zyx_mm)
-    k, j, i = np.unravel_index(int(depth.argmax()), depth.shape)
-    return int(i), int(j), int(k)
 
 
 def _bright(case: UnseenCase) -> NDArray[np.bool_]:

@@ -6,12 +6,8 @@ import numpy as np
 import pytest
 
 from spinekit.models.working import counted_lesions
-from spinekit.study.segmentation_figures import (
-    _inmost,
-    judge_segmentation,
-    simulated_cases,
-    summary_of,
-)
+from spinekit.study.segmentation_figures import judge_segmentation, summary_of
+from spinekit.study.unseen import inmost, simulated_cases
 
 
 def _counted(case):
@@ -55,7 +51,7 @@ def test_the_baselines_are_what_they_must_be(case, table):
 
 def test_the_inmost_voxel_lies_in_the_lesion_and_away_from_its_border(case):
     for number in _counted(case):
-        i, j, k = _inmost(case.lesions == number, case.series)
+        i, j, k = inmost(case.lesions == number, case.series)
         assert (case.lesions[k, j - 1 : j + 2, i - 1 : i + 2] == number).all()
 
 
