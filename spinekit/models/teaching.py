@@ -30,10 +30,11 @@ from spinekit.models.training import Plan, Trained, train_network
 from spinekit.models.unet import UNet, UNetConfig, config_of
 from spinekit.provenance import hash_json
 
-__all__ = ["TaughtNetwork", "norm_of", "prepare_examples", "read_taught_case", "teach_segmentation"]
+__all__ = ["TaughtNetwork", "norm_of", "prepare_examples", "read_taught_case", "table_rows", "teach_segmentation"]
 
 Told = Callable[[int, int, str], None]
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # it becomes the name of a folder
+SPLITS = {"", "train", "validation", "test"}
 EVERY = 8  # without a split column every eighth case is for validation
 
 
@@ -66,7 +67,8 @@ def teach_segmentation(
     ----------
     table : path
         CSV with the columns ``case``, ``series``, ``lesions`` (a mask whose numbers are lesions), ``n_baseline`` and,
-        if wanted, ``split`` ("train" or "validation"). Paths are relative to the table.
+        if wanted, ``split`` ("train", "validation" or "test", which is left alone here). Paths are relative to the
+        table.
     out : path
         Folder for the examples, the state, ``curve.csv``, ``unet.safetensors`` and its card.
     plan : Plan
@@ -161,8 +163,11 @@ def norm_of(start: str | os.PathLike[str] | None) -> bool:
 def prepare_examples(
     table: str | os.PathLike[str], folder: Path, *, on_case: Told | None = None
 ) -> list[tuple[Example, str]]:
-    """Compute what the network sees of each case of a table, once, and return the examples with their split."""
-    rows = rows_of(Path(table))
+    """Compute what the network sees of each case of a table, once, and return the examples with their split.
+
+    Cases of the split ``test`` are left alone.
+    """
+    rows = [row for row in table_rows(Path(table)) if row.get("split") != "test"]
     found = []
     for number, row in enumerate(rows, start=1):
         place = folder / row["case"]
@@ -217,7 +222,7 @@ def _compact(name: str, file: Path, n_baseline: int) -> TaughtCase:
         return TaughtCase(name, series, arrays["lesions"], n_baseline, share=arrays.get("share"))
 
 
-def rows_of(table: Path) -> list[dict[str, str]]:
+def table_rows(table: Path) -> list[dict[str, str]]:
     """Read the rows of a table of cases whose lesions are known (`teach_segmentation` says of which columns).
 
     Raises
@@ -253,4 +258,13 @@ def rows_of(table: Path) -> list[dict[str, str]]:
                 cause="A patient's name or a path may stand in the column case.",
                 cure="Give each case a pseudonym.",
             )
+    strange = sorted({row.get("split", "") for row in rows} - SPLITS)
+    if strange:
+        raise InputRefusedError(
+            "table-invalid",
+            found=f"The column split says {strange[0]!r}.",
+            expected="train, validation, test, or an empty cell.",
+            cause="The word may be misspelt.",
+            cure="Correct the table.",
+        )
     return rows

@@ -13,7 +13,7 @@ import numpy as np
 
 from spinekit.errors import InputRefusedError
 from spinekit.geometry import depth_mm
-from spinekit.models.teaching import read_taught_case, rows_of
+from spinekit.models.teaching import read_taught_case, table_rows
 from spinekit.study.sources import open_case
 from spinekit.study.table import read_study_table
 from spinekit.study.taught import require_untaught
@@ -85,7 +85,7 @@ def _columns(table: Path) -> list[str]:
 
 
 def _of_teaching_table(table: Path) -> Iterator[UnseenCase]:
-    rows = rows_of(table)
+    rows = table_rows(table)
     if any(row.get("split") for row in rows):
         rows = [row for row in rows if row["split"] == "test"]
         _require_some(rows, "No row of the table has the split 'test'.", "Give the cases to judge on that split.")

@@ -17,7 +17,7 @@ from spinekit.models.examples import CHANNELS, N_VALUES, TaughtCase, fewer_phase
 from spinekit.models.segmentation_task import ANY, SegmentationTask, Teaching, _harder, _lesion_weights
 from spinekit.models.segmenting import segment
 from spinekit.models.strange import strange_patch
-from spinekit.models.teaching import norm_of, teach_segmentation
+from spinekit.models.teaching import norm_of, prepare_examples, teach_segmentation
 from spinekit.models.training import Plan
 from spinekit.models.unet import UNetConfig
 from spinekit.models.variation import without_first_pass
@@ -294,6 +294,7 @@ def test_teaching_resumed_equals_teaching_in_one_go(taught, table, tmp_path):
         ("case,series,lesions\n", "table-invalid"),
         ("case,series,lesions\na,b,c\na,b,c\n", "table-invalid"),
         ("case,series,lesions\n../a,b,c\n", "case-name-unsafe"),
+        ("case,series,lesions,split\na,b,c,tset\n", "table-invalid"),
     ],
 )
 def test_a_table_that_cannot_teach_is_refused(tmp_path, text, code):
@@ -303,6 +304,21 @@ def test_a_table_that_cannot_teach_is_refused(tmp_path, text, code):
         teach_segmentation(tmp_path / "cases.csv", tmp_path / "out", plan=PLAN)
 
     assert refused.value.code == code
+
+
+def test_cases_of_the_test_split_are_not_even_read(table, taught, tmp_path):
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    for row in rows:
+        row["series"] = str(table.parent / row["series"])
+    kept = tmp_path / "kept.csv"
+    with open(kept, "w", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0].keys())
+        writer.writeheader()
+        writer.writerows([*rows, rows[0] | {"case": "held-out", "series": "absent.npz", "split": "test"}])
+
+    prepared = prepare_examples(kept, taught.weights.parent / "examples")
+
+    assert [(example.name, split) for example, split in prepared] == [(row["case"], row["split"]) for row in rows]
 
 
 def test_the_table_names_every_case_with_its_split(table):
