@@ -193,12 +193,13 @@ def judge(
     with told():
         i, j, k = (int(v) for v in numbers(size, kind=int, option="--size", count=3))
         simulated = simulated_cases(n, hospital=hospital, first_seed=first_seed, size=(i, j, k))
-        cases = simulated if table is None else table_cases(table, centre=centre)
+        cases = simulated if table is None else table_cases(table, centre=centre, model=model)
         judged = judge_segmentation(cases, model=model, on_case=None if quiet else typer.echo)
         write_text(out, judged.to_csv(index=False, float_format="%.6g"))
         if not quiet:
-            whose = "Simulated cases" if table is None else "Cases of the table"
-            typer.echo(f"{whose}: none of these figures is a clinical accuracy.")
+            whose = "Simulated cases" if judged["simulated"].all() else "Cases of the table"
+            some = ", some of them simulated" if judged["simulated"].nunique() > 1 else ""
+            typer.echo(f"{whose}{some}: none of these figures is a clinical accuracy.")
             typer.echo(summary_of(judged).to_string())
         typer.echo(f"Table: {out}" if not quiet else str(out))
 

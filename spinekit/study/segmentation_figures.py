@@ -40,7 +40,7 @@ def judge_segmentation(
     Returns
     -------
     pandas.DataFrame
-        Columns ``case``, ``asked``, ``lesion`` (empty where all are asked for) and the measures of
+        Columns ``case``, ``asked``, ``lesion`` (empty where all are asked for), ``simulated`` and the measures of
         `spinekit.evaluation.metrics.overlap_scores`.
     """
     import pandas as pd
@@ -66,9 +66,11 @@ def judge_case(case: UnseenCase, *, model: str | os.PathLike[str] | None = None)
     fewer = segment(shorter(case), case.n_baseline, model)
     spacing = case.series.geometry.spacing_zyx_mm
     rows: list[dict[str, Any]] = []
+    simulated = bool(case.series.record.get("simulated", False))
 
     def judged(found: Any, wanted: Any, *names: str, lesion: int | None = None) -> None:
         scores = overlap_scores(found, wanted, spacing_zyx_mm=spacing, lesions=np.asarray(wanted, np.uint8))
+        scores["simulated"] = simulated
         rows.extend({"case": case.name, "asked": name, "lesion": lesion, **scores} for name in names)
 
     judged(free.roi.mask, every, "all lesions")

@@ -13,6 +13,7 @@ import numpy as np
 
 from spinekit.errors import InputRefusedError
 from spinekit.geometry import depth_mm
+from spinekit.models.checkpoints import read_card
 from spinekit.models.teaching import read_taught_case, table_rows
 from spinekit.study.sources import open_case
 from spinekit.study.table import read_study_table
@@ -48,7 +49,9 @@ def simulated_cases(
         yield UnseenCase(case.series.name, case.series, lesions, case.n_baseline, case.seed_ijk)
 
 
-def table_cases(table: str | os.PathLike[str], *, centre: str = "") -> Iterator[UnseenCase]:
+def table_cases(
+    table: str | os.PathLike[str], *, centre: str = "", model: str | os.PathLike[str] | None = None
+) -> Iterator[UnseenCase]:
     """Read the cases of a table, one at a time; the index lesion is the largest, its click the deepest voxel.
 
     Parameters
@@ -59,6 +62,9 @@ def table_cases(table: str | os.PathLike[str], *, centre: str = "") -> Iterator[
         simulated ones, or with a ``truth``.
     centre : str
         Of a study's table: only the cases of this centre.
+    model : path, optional
+        The weights that are judged: a case of a table to teach with must not bear the name of one they were taught
+        with, or chosen by.
 
     Raises
     ------
@@ -66,8 +72,17 @@ def table_cases(table: str | os.PathLike[str], *, centre: str = "") -> Iterator[
         ``path-missing``, ``table-invalid``; ``roi-empty`` for a case without a lesion; what reading refuses.
     """
     path = Path(table)
-    taught = "lesions" in _columns(path)
-    return _of_teaching_table(path) if taught else _of_study_table(path, centre)
+    if "lesions" not in _columns(path):
+        return _of_study_table(path, centre)
+    if centre:
+        raise InputRefusedError(
+            "table-invalid",
+            found=f"Centre '{centre}' was asked for, of a table to teach with.",
+            expected="The table of a study, or no centre.",
+            cause="A table that has the column lesions is one to teach with; its column centre is not read.",
+            cure="Leave --centre out, or take the rows of that centre into a table of their own.",
+        )
+    return _of_teaching_table(path, model)
 
 
 def inmost(lesion: NDArray[np.bool_], series: DynamicSeries) -> tuple[int, int, int]:
@@ -84,14 +99,30 @@ def _columns(table: Path) -> list[str]:
         return [name.strip() for name in next(csv.reader(stream), [])]
 
 
-def _of_teaching_table(table: Path) -> Iterator[UnseenCase]:
+def _of_teaching_table(table: Path, model: str | os.PathLike[str] | None) -> Iterator[UnseenCase]:
     rows = table_rows(table)
     if any(row.get("split") for row in rows):
         rows = [row for row in rows if row["split"] == "test"]
         _require_some(rows, "No row of the table has the split 'test'.", "Give the cases to judge on that split.")
+    if model is not None:
+        _require_names_unknown([row["case"] for row in rows], read_card(model, kind="unet"))
     for row in rows:
         case = read_taught_case(row, table.parent)
         yield _unseen(case.name, case.series, case.lesions, case.n_baseline)
+
+
+def _require_names_unknown(names: list[str], card: dict[str, Any]) -> None:
+    data = card["training"].get("data", {})
+    known = {*data.get("cases", []), *data.get("validation", [])}
+    for name in names:
+        if name in known:
+            raise InputRefusedError(
+                "table-invalid",
+                found=f"Case '{name}' has the name of one that the network was taught with, or chosen by.",
+                expected="Cases that it has not seen.",
+                cause="The table may be the one it was taught with, without a column split.",
+                cure="Give the cases kept aside the split 'test', or a table of their own.",
+            )
 
 
 def _of_study_table(table: Path, centre: str) -> Iterator[UnseenCase]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ from spinekit.case import Volume
 from spinekit.cli import app
 from spinekit.errors import InputRefusedError
 from spinekit.io import write_roi, write_volume
+from spinekit.models.checkpoints import shipped
 from spinekit.phantom import simulate_case
 from spinekit.phantom.files import write_nifti_series
 from spinekit.phantom.teaching import write_teaching_cases
@@ -101,6 +104,28 @@ def test_of_files_the_reference_mask_is_the_lesion(own, tmp_path):
     assert refused.value.code == "table-invalid"
 
 
+def test_cases_that_a_network_was_taught_with_are_refused(own, tmp_path):
+    folder, _, row = own
+    table = written(folder / "again.csv", {k: row[k] for k in ("case", "series")} | {"lesions": "mask.nii.gz"})
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(shipped("unet").with_suffix(suffix), tmp_path / f"own{suffix}")
+    card = json.loads((tmp_path / "own.json").read_text())
+
+    (case,) = table_cases(table, model=tmp_path / "own.safetensors")
+    card["training"]["data"]["validation"].append("one")
+    (tmp_path / "own.json").write_text(json.dumps(card))
+
+    assert case.name == "one"
+    with pytest.raises(InputRefusedError, match="taught with, or chosen by") as refused:
+        list(table_cases(table, model=tmp_path / "own.safetensors"))
+    assert refused.value.code == "table-invalid"
+
+
+def test_a_centre_of_a_table_to_teach_with_is_refused(teaching):
+    with pytest.raises(InputRefusedError, match="Centre 'B'"):
+        table_cases(teaching, centre="B")
+
+
 def test_a_mask_without_a_lesion_is_refused(own):
     folder, made, row = own
     nothing = Volume(np.zeros(made.lesion.mask.shape, np.uint8), made.lesion.geometry, "mask", "1")
@@ -130,7 +155,8 @@ def test_the_command_judges_the_cases_of_a_table(own):
     done = CliRunner().invoke(app, ["train", "judge", "--table", str(table), "--out", str(folder / "judged.csv")])
 
     assert done.exit_code == 0, done.output
-    assert "Cases of the table: none of these figures is a clinical accuracy." in done.stdout
+    assert "Simulated cases: none of these figures is a clinical accuracy." in done.stdout  # the file says so
     judged = pd.read_csv(folder / "judged.csv")
+    assert judged["simulated"].all()
     assert set(judged["case"]) == {"one"}
     assert {"all lesions", "each lesion, click", "all background", "threshold"} <= set(judged["asked"])
