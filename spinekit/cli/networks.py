@@ -28,15 +28,20 @@ def cases(
     ] = 0,
     validation: Annotated[int, typer.Option("--validation", min=1, help="Cases to judge with.")] = 10,
     first_seed: Annotated[int, typer.Option("--first-seed", min=0, help="Seed of the first case.")] = 10000,
+    size: Annotated[
+        str, typer.Option("--size", help="Voxels of a whole case, x,y,z; of z harder ones vary.")
+    ] = "128,128,24",
     quiet: QuietOption = False,
 ) -> None:
     """Simulate cases to teach the U-Net with: hospital A, and scanners drawn at random."""
+    from spinekit.cli.common import numbers
     from spinekit.phantom.teaching import write_teaching_cases
 
     with told():
+        i, j, k = (int(v) for v in numbers(size, kind=int, option="--size", count=3))
         table = write_teaching_cases(
             out, whole=whole, near=near, drawn=drawn, harder=harder, validation=validation,
-            first_seed=first_seed, progress=None if quiet else progress,
+            first_seed=first_seed, size=(i, j, k), progress=None if quiet else progress,
         )  # fmt: skip
         typer.echo(f"Table: {table}" if not quiet else str(table))
 

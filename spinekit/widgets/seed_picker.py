@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ipywidgets as w
@@ -61,7 +61,7 @@ class _MarkBench(SliceBench):
         super().__init__(selection, images, series=selection.series, n_baseline=n_baseline)
         self.answers = {
             "seed": lambda ijk, background: selection.add(*ijk, background=background),
-            "remove": lambda number: selection.remove(number),
+            "remove": self._remove,
             "set": lambda values: selection.set(**values),
             "clear": selection.clear,
             "undo": selection.undo,
@@ -74,6 +74,13 @@ class _MarkBench(SliceBench):
 
     def settle(self) -> None:
         _ = self.model.roi
+
+    def _remove(self, ijk: Sequence[int] | None = None, background: bool = False) -> None:
+        """Remove a seed by where it is, or else the last; the page's list may be older than ours, its numbers too."""
+        seeds = self.model.seeds
+        same = [n for n, s in enumerate(seeds) if ijk is None or (list(s.ijk), s.background) == (list(ijk), background)]
+        if same:  # gone already where the page asked twice
+            self.model.remove(same[-1])
 
     # the outline route
 

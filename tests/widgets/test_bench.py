@@ -100,7 +100,7 @@ def test_settings_undo_redo_remove_and_clear_are_shown_as_they_are(page, selecti
     page.act("redo")
 
     assert np.array_equal(page.labels["series"], tight)
-    page.act("remove", number=0)
+    page.act("remove", ijk=list(SEED), background=False)
     assert page.panel["seeds"] == []
     assert not page.labels["series"].any()
     page.act("undo")
@@ -114,6 +114,23 @@ def test_a_background_seed_is_shown_as_one_and_repels(page, selection):
 
     assert [mark["background"] for mark in page.panel["marks"]] == [False, True]
     assert not page.labels["series"][5, 30, 48]
+
+
+def test_a_page_that_lags_behind_removes_the_seed_that_was_meant(page, selection):
+    page.act("seed", ijk=list(SEED), background=False)
+    page.act("seed", ijk=[48, 30, 5], background=True)
+    page.act("remove")  # Delete, while the page may still show one seed
+    assert [list(s.ijk) for s in selection.seeds] == [list(SEED)]
+
+    page.act("undo")
+    page.act("remove", ijk=list(SEED), background=False)
+    page.act("remove", ijk=list(SEED), background=False)  # pressed twice
+    assert [list(s.ijk) for s in selection.seeds] == [[48, 30, 5]]
+
+    page.act("remove")
+    page.act("remove")  # nothing is left
+    assert selection.seeds == ()
+    assert selection.failure is None
 
 
 def test_what_goes_wrong_in_a_click_is_shown_kept_and_raised_at_the_gate(page, selection):

@@ -86,7 +86,7 @@ function markPanel(bench) {
             title: "remove this seed",
             onclick: (event) => {
               event.stopPropagation();
-              bench.act("remove", { number: n });
+              bench.act("remove", { ijk: seed.ijk, background: seed.background });
             },
           },
           "✕",
@@ -131,7 +131,7 @@ function markPanel(bench) {
     keys,
     view,
     show,
-    remove: () => bench.seeds.length && bench.act("remove", { number: bench.seeds.length - 1 }),
+    remove: () => bench.act("remove"), // the last one: Python knows which, this page may lag behind
   };
 }
 
