@@ -176,6 +176,7 @@ def ablation(
 
 @train.command()
 def judge(
+    context: typer.Context,
     out: Annotated[Path, typer.Option("--out", help="CSV file, one row per case and way of asking.")],
     model: Annotated[Path | None, typer.Option("--model", help="Weights; the demonstration weights if absent.")] = None,
     table: Annotated[
@@ -195,6 +196,7 @@ def judge(
     from spinekit.study.segmentation_figures import judge_segmentation, summary_of
     from spinekit.study.unseen import simulated_cases, table_cases
 
+    _require_used(context, ("hospital", "n", "first_seed", "size") if table is not None else ("centre",))
     with told():
         i, j, k = (int(v) for v in numbers(size, kind=int, option="--size", count=3))
         simulated = simulated_cases(n, hospital=hospital, first_seed=first_seed, size=(i, j, k))
@@ -207,6 +209,16 @@ def judge(
             typer.echo(f"{whose}{some}: none of these figures is a clinical accuracy.")
             typer.echo(summary_of(judged).to_string())
         typer.echo(f"Table: {out}" if not quiet else str(out))
+
+
+def _require_used(context: typer.Context, beside: tuple[str, ...]) -> None:
+    """Refuse options that would be ignored: those of simulated cases beside a table, that of a table without one."""
+    sources = {name: context.get_parameter_source(name) for name in beside}
+    given = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+    if given:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        whose = "the cases of a table" if given == ["centre"] else "simulated cases"
+        raise typer.BadParameter(f"{names} is about {whose}, and would be ignored. Leave it out, or change --table.")
 
 
 def _told_step(step: int, steps: int, loss: float) -> None:

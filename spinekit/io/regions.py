@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,10 @@ from spinekit.io.sources import shown
 from spinekit.provenance import write_beside
 from spinekit.settings import Reading
 
-__all__ = ["read_roi", "write_roi", "write_volume"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["read_labels", "read_roi", "write_roi", "write_volume"]
 
 PathLike = str | os.PathLike[str]
 MOST_COUNTED = 1 << 16  # labels below are found by counting, which takes no sorting
@@ -92,7 +95,7 @@ def read_roi(
         return Roi(region.mask, region.geometry, name, region.warnings, region.record)
     if isinstance(label, str):
         raise _no_names(shown(path), label)
-    values, geometry, present = _labels(Path(path), settings or Reading())
+    values, geometry, present = read_labels(path, settings=settings)
     what = f"The {shown(path)}"
     if not present:
         raise _empty(what)
@@ -146,18 +149,26 @@ def _no_names(file: str, label: str) -> InputRefusedError:
     )
 
 
-def _labels(path: Path, reading: Reading) -> tuple[Any, Geometry, list[int]]:
-    """Return the values of a mask, their grid and the labels in it, found slice by slice."""
+def read_labels(
+    path: str | os.PathLike[str], *, settings: Reading | None = None
+) -> tuple[NDArray[Any], Geometry, list[int]]:
+    """Return the values of a mask image (Z, Y, X), their grid and the labels in it, found slice by slice.
+
+    Raises
+    ------
+    InputRefusedError
+        ``format-unsupported`` for values that are no labels; what `read_volume` refuses.
+    """
     from spinekit.io.reading import read_volume
 
-    volume = read_volume(path, settings=reading)
+    volume = read_volume(path, settings=settings or Reading())
     values = np.asarray(volume.values)
     present: set[int] = set()
     for part in values:
         if not np.isfinite(part).all() or (part != np.round(part)).any() or part.min() < 0:
             raise InputRefusedError(
                 "format-unsupported",
-                found=f"The {shown(path)} holds no labels but {_range(values)}.",
+                found=f"The {shown(Path(path))} holds no labels but {_range(values)}.",
                 expected="Whole numbers from 0.",
                 cause="It is an image, a probability map, or a mask resampled by interpolation.",
                 cure="Give the label image; turn a probability into a mask by an explicit threshold.",

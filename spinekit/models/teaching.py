@@ -35,6 +35,7 @@ __all__ = ["TaughtNetwork", "norm_of", "prepare_examples", "read_taught_case", "
 Told = Callable[[int, int, str], None]
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # it becomes the name of a folder
 SPLITS = {"", "train", "validation", "test"}
+MOST_LESIONS = 255  # of one case: they are numbered in a byte
 EVERY = 8  # without a split column every eighth case is for validation
 
 
@@ -186,12 +187,22 @@ def read_taught_case(row: dict[str, str], folder: Path) -> TaughtCase:
     n_baseline = int(row.get("n_baseline") or 1)
     if series_file.suffix == ".npz":
         return _compact(row["case"], series_file, n_baseline)
-    from spinekit.io import read_series, read_volume
+    from spinekit.io import read_series
+    from spinekit.io.regions import read_labels
 
     series = read_series(series_file)
-    lesions = read_volume(folder / row["lesions"])
-    require_same_grid(lesions.geometry, series.geometry, names=("lesions", "series"))
-    return TaughtCase(row["case"], series, np.asarray(lesions.values).astype(np.uint8), n_baseline)
+    values, grid, labels = read_labels(folder / row["lesions"])
+    require_same_grid(grid, series.geometry, names=("lesions", "series"))
+    if len(labels) > MOST_LESIONS:
+        raise InputRefusedError(
+            "format-unsupported",
+            found=f"The {shown(folder / row['lesions'])} holds {len(labels)} labels.",
+            expected=f"A number for each lesion, at most {MOST_LESIONS}.",
+            cause="It may be an image, or an atlas, instead of the lesions.",
+            cure="Give the mask of the lesions in the column lesions.",
+        )
+    numbers = np.searchsorted([0, *labels], values).astype(np.uint8)  # whatever the labels, they become 1, 2, ...
+    return TaughtCase(row["case"], series, numbers, n_baseline)
 
 
 def channel_names() -> list[str]:

@@ -16,6 +16,7 @@ from spinekit.cli import app
 from spinekit.errors import InputRefusedError
 from spinekit.io import write_roi, write_volume
 from spinekit.models.checkpoints import shipped
+from spinekit.models.teaching import read_taught_case
 from spinekit.phantom import simulate_case
 from spinekit.phantom.files import write_nifti_series
 from spinekit.phantom.teaching import write_teaching_cases
@@ -146,6 +147,39 @@ def test_a_table_that_is_not_there_is_refused_by_the_command_and_nothing_is_writ
     assert done.exit_code != 0
     assert "path-missing" in done.stderr
     assert not (tmp_path / "judged.csv").exists()
+
+
+@pytest.mark.parametrize("options", [("--hospital", "B", "--table", "own.csv"), ("--centre", "B")])
+def test_an_option_that_would_be_ignored_is_refused(tmp_path, options):
+    done = CliRunner().invoke(app, ["train", "judge", *options, "--out", str(tmp_path / "judged.csv")])
+
+    assert done.exit_code == 2
+    assert options[0] in done.stderr
+    assert not (tmp_path / "judged.csv").exists()
+
+
+def test_the_labels_of_a_mask_become_numbers_that_a_byte_holds(own):
+    folder, made, row = own
+    labels = np.where(made.lesion.mask, 300, 0).astype(np.uint16)
+    k, j, i = np.argwhere(labels == 0)[0]
+    labels[k, j, i] = 7
+    write_volume(Volume(labels, made.lesion.geometry, "mask", "1"), folder / "labels.nii.gz")
+
+    lesions = read_taught_case(row | {"lesions": "labels.nii.gz"}, folder).lesions
+
+    assert lesions[k, j, i] == 1
+    assert np.array_equal(lesions == 2, made.lesion.mask)
+
+
+def test_a_mask_of_more_labels_than_lesions_is_refused(own):
+    folder, made, row = own
+    many = np.arange(made.lesion.mask.size, dtype=np.int32).reshape(made.lesion.mask.shape) % 300
+    write_volume(Volume(many, made.lesion.geometry, "mask", "1"), folder / "many.nii.gz")
+
+    with pytest.raises(InputRefusedError) as refused:
+        read_taught_case(row | {"lesions": "many.nii.gz"}, folder)
+
+    assert refused.value.code == "format-unsupported"
 
 
 def test_the_command_judges_the_cases_of_a_table(own):
