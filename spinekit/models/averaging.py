@@ -57,7 +57,7 @@ def average_networks(
             cure="Name the weights of another training that began with the same weights.",
         )
     for file, card in zip(files, cards, strict=True):
-        if _build(card) != _build(cards[0]):
+        if _build(card, kind) != _build(cards[0], kind):
             raise InputRefusedError(
                 "model-other",
                 found=f"'{Path(file).name}' has another configuration or other channels than the first.",
@@ -74,7 +74,7 @@ def average_networks(
         **{name: first[name] for name in ("sees", "channels", "patch_zyx") if name in first},
     }
     mean = _mean([load_tensors(Path(file)) for file in files])
-    return save_network(out, mean, kind=kind, config=cards[0]["config"], training=training, metrics={})
+    return save_network(out, mean, kind=kind, config=_config(cards[0], kind), training=training, metrics={})
 
 
 def _of(card: dict[str, Any]) -> dict[str, Any]:
@@ -82,8 +82,16 @@ def _of(card: dict[str, Any]) -> dict[str, Any]:
     return {"sha256": card["sha256"], **{name: card["training"][name] for name in told if name in card["training"]}}
 
 
-def _build(card: dict[str, Any]) -> tuple[Any, ...]:
-    return card["config"], card["tensors"], card["training"].get("channels"), card["training"].get("sees")
+def _build(card: dict[str, Any], kind: str) -> tuple[Any, ...]:
+    return _config(card, kind), card["tensors"], card["training"].get("channels"), card["training"].get("sees")
+
+
+def _config(card: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Return a configuration in full: a card may be older than one of its switches."""
+    from spinekit.models.unet import config_of
+
+    config: dict[str, Any] = card["config"]
+    return config_of(config).as_dict() if kind == "unet" else config
 
 
 def _data(cards: Sequence[dict[str, Any]]) -> dict[str, list[str]]:

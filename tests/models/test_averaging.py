@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 
@@ -50,6 +52,18 @@ def test_the_card_names_the_networks_and_the_cases_of_all(saved, tmp_path):
     assert card["training"]["data"] == {"cases": ["10001", "10002", "10777"]}
     assert [part["command"] for part in card["training"]["mean_of"]] == ["one", "two"]
     assert card["training"]["channels"] == ["a", "b", "c"]
+
+
+def test_a_card_from_before_a_switch_fits_one_that_names_it(saved, tmp_path):
+    plain = UNetConfig(channels=3, widths=(4, 8), instance_norm=False)
+    older, newer = saved("older", 0.0, config=plain), saved("newer", 1.0, config=plain)
+    card = json.loads(older.with_suffix(".json").read_text())
+    del card["config"]["instance_norm"]
+    older.with_suffix(".json").write_text(json.dumps(card))
+
+    mean = average_networks([older, newer], tmp_path / "mean.safetensors", kind="unet")
+
+    assert read_card(mean, kind="unet")["config"]["instance_norm"] is False
 
 
 def test_a_single_network_and_networks_that_do_not_fit_are_refused(saved, tmp_path):
