@@ -14,9 +14,11 @@ import numpy as np
 from spinekit.errors import ShapeMismatchError
 from spinekit.kinetics import parameter_maps
 from spinekit.models.grid import network_grid, onto_grid
-from spinekit.models.phases import PHASE_TIMES_S, bolus_arrival_s, phases_after_arrival, signal_scale
+from spinekit.models.phases import MAX_GAP_S, PHASE_TIMES_S, bolus_arrival_s, phases_after_arrival, signal_scale
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from spinekit.case import DynamicSeries, Roi
@@ -70,6 +72,7 @@ def network_input(
     *,
     spacing_mm: tuple[float, float, float] | None = None,
     coarser: bool = False,
+    max_gap_s: Mapping[float, float] = MAX_GAP_S,
 ) -> NetworkInput:
     """Turn a series into network channels.
 
@@ -81,6 +84,8 @@ def network_input(
         Leading phases before contrast.
     spacing_mm, coarser
         See `network_grid`.
+    max_gap_s : mapping
+        See `spinekit.models.phases.covered_phases`.
 
     Returns
     -------
@@ -101,7 +106,7 @@ def network_input(
     ((24, 4, 32, 32), 'map:relative_enhancement_peak', 'phase:-10')
     """
     scale, arrival = signal_scale(series, n_baseline), bolus_arrival_s(series, n_baseline)
-    phases, present = phases_after_arrival(series, n_baseline, arrival_s=arrival)
+    phases, present = phases_after_arrival(series, n_baseline, arrival_s=arrival, max_gap_s=max_gap_s)
     phases[1:][present[1:]] -= phases[0]
     phases /= np.float32(scale)
     maps = parameter_maps(series, n_baseline, names=list(MAPS))

@@ -10,15 +10,21 @@ from spinekit.case import require_baseline
 from spinekit.errors import InputRefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from spinekit.case import DynamicSeries
 
-__all__ = ["PHASE_TIMES_S", "bolus_arrival_s", "phases_after_arrival", "signal_scale"]
+__all__ = [
+    "MAX_GAP_S", "PHASE_TIMES_S", "WIDER_GAP_S", "bolus_arrival_s", "covered_phases", "phases_after_arrival",
+    "signal_scale",
+]  # fmt: skip
 
 PHASE_TIMES_S = (-10.0, 10.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 240.0)  # ours: dense where curves bend
 FIRST_PASS_S = (10.0, 20.0)  # the phases of the first pass of the bolus
 MAX_GAP_S = {20.0: 23.0, 60.0: 45.0, 240.0: 75.0}  # ours: up to these times a straight line spans no longer gap
+WIDER_GAP_S = {20.0: 23.0, 45.0: 60.0, 60.0: 75.0, 240.0: 150.0}  # ours: where a network lacks phases, a line is better
 AT_ONCE_S = 10.0  # ours: after the last phase before contrast, where the first pass was not imaged
 
 
@@ -111,8 +117,42 @@ def bolus_arrival_s(series: DynamicSeries, n_baseline: int = 1) -> float:
     return min(max(back, first), last)
 
 
+def covered_phases(
+    times_s: NDArray[np.float64], *, arrival_s: float, max_gap_s: Mapping[float, float] = MAX_GAP_S
+) -> NDArray[np.bool_]:
+    """Return which of the ten times after bolus arrival a protocol covers.
+
+    Parameters
+    ----------
+    times_s : ndarray of shape (T,)
+        Of the phases, rising; at least one lies before contrast.
+    arrival_s : float
+        Seconds after the first phase.
+    max_gap_s : mapping
+        How far apart, in seconds, two phases may lie that have the wanted time between them, by the time after
+        arrival up to which that holds.
+
+    Returns
+    -------
+    ndarray of shape (10,), bool
+        The first stands for the phases before contrast and is covered always. False where the time lies outside the
+        series or in too wide a gap: a straight line across the first pass of a bolus would look like a slow uptake.
+
+    Examples
+    --------
+    >>> covered_phases(np.array([0.0, 15.0, 30.0, 60.0, 120.0]), arrival_s=10.0).astype(int).tolist()
+    [1, 1, 1, 1, 1, 0, 1, 0, 0, 0]
+    """
+    times, wanted = np.asarray(times_s, dtype=np.float64), arrival_s + np.asarray(PHASE_TIMES_S[1:])
+    right = np.searchsorted(times, wanted)
+    inside = (right > 0) & (right < len(times))
+    right = np.clip(right, 1, len(times) - 1)
+    limits = [next(limit for until, limit in max_gap_s.items() if after <= until) for after in PHASE_TIMES_S[1:]]
+    return np.concatenate([[True], inside & (times[right] - times[right - 1] <= limits)])
+
+
 def phases_after_arrival(
-    series: DynamicSeries, n_baseline: int = 1, *, arrival_s: float
+    series: DynamicSeries, n_baseline: int = 1, *, arrival_s: float, max_gap_s: Mapping[float, float] = MAX_GAP_S
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Interpolate a series at the ten times after bolus arrival, and say which of them it covers.
 
@@ -122,16 +162,15 @@ def phases_after_arrival(
         Any number of phases at any times.
     n_baseline : int
         Leading phases before contrast; their mean is the phase before arrival.
-    arrival_s : float
-        Seconds after the first phase.
+    arrival_s, max_gap_s
+        As for `covered_phases`.
 
     Returns
     -------
     phases : ndarray of shape (10, Z, Y, X), float32
         Signal, linear between neighbouring phases; 0 where absent.
     present : ndarray of shape (10,), bool
-        False where the time lies outside the series or in a gap of more than 23 s (up to 20 s after arrival), 45 s (up
-        to 60 s) or 75 s: a straight line across the first pass of a bolus would look like a slow uptake.
+        `covered_phases`.
 
     Examples
     --------
@@ -143,20 +182,14 @@ def phases_after_arrival(
     """
     require_baseline(n_baseline, series.n_phases)
     phases = np.zeros((len(PHASE_TIMES_S), *series.geometry.shape_zyx), dtype=np.float32)
-    present = np.zeros(len(PHASE_TIMES_S), dtype=bool)
-    phases[0], present[0] = _baseline(series, n_baseline), True
+    phases[0] = _baseline(series, n_baseline)
     times = series.times_s
-    for p, after in enumerate(PHASE_TIMES_S[1:], start=1):
-        wanted = arrival_s + after
+    present = covered_phases(times, arrival_s=arrival_s, max_gap_s=max_gap_s)
+    for p in np.flatnonzero(present[1:]) + 1:
+        wanted = arrival_s + PHASE_TIMES_S[p]
         right = int(np.searchsorted(times, wanted))
-        if right == 0 or right == len(times):
-            continue
-        gap = times[right] - times[right - 1]
-        if gap > next(limit for until, limit in MAX_GAP_S.items() if after <= until):
-            continue
-        share = np.float32((wanted - times[right - 1]) / gap)
+        share = np.float32((wanted - times[right - 1]) / (times[right] - times[right - 1]))
         phases[p] = (1 - share) * series.signal[right - 1] + share * series.signal[right]
-        present[p] = True
     return phases, present
 
 

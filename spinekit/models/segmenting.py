@@ -15,7 +15,7 @@ from spinekit.models.checkpoints import fill_network, read_card, shipped
 from spinekit.models.clicks import CLICK_CHANNELS, click_channels
 from spinekit.models.inference import binary_entropy, predict_probability, reading_of
 from spinekit.models.memory import memory_kept
-from spinekit.models.phases import PHASE_TIMES_S
+from spinekit.models.phases import PHASE_TIMES_S, WIDER_GAP_S, covered_phases
 from spinekit.models.segmentation_task import only
 from spinekit.models.working import SMALLEST_ML, onto_series, working_input
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spinekit.case import DynamicSeries
-    from spinekit.models.inputs import NetworkInput
 
 __all__ = ["KIND", "segment"]
 
 KIND = "unet"
 ANYWHERE = "unet_anywhere"  # the same network after a second training on patches of no anatomy
 FEW_PHASES = 4  # of ten; with no more the network for spines knows too little, and a click is put to the other
+MOST_ABSENT = 4  # with more a warning says so
 CUT = 0.5
 UNASKED = 0.4  # ours: below a half, so that a neighbour that was not clicked is not joined on the word of one answer
 
@@ -84,10 +84,12 @@ def segment(
     >>> found.probability.values.shape, found.model_card["warning"]
     ((8, 64, 64), 'simulated data: not for clinical use')
     """
-    seen = working_input(series, n_baseline)
-    chosen = os.fspath(model) if model is not None else str(shipped(_fitting(seen, click)))
+    seen = working_input(series, n_baseline, max_gap_s=WIDER_GAP_S)
+    n_covered = int(covered_phases(series.times_s, arrival_s=seen.arrival_s).sum())
+    chosen = os.fspath(model) if model is not None else str(shipped(_fitting(n_covered, click)))
     net, card = _network(chosen)
     channels, warnings = _channels(series, n_baseline, click, seen, card)
+    warnings += _few(n_covered)
     reading = reading_of(net, card["training"].get("patch_zyx"))
     with memory_kept():
         probability, uncertainty = predict_probability(net, channels, mirror=mirror, reading=reading, bf16=bf16)
@@ -138,10 +140,16 @@ def _opened(path: str, stamp: tuple[int, int]) -> tuple[Any, dict[str, Any]]:
     return fused(net), card
 
 
-def _fitting(seen: NetworkInput, click: tuple[int, int, int] | None) -> str:
+def _fitting(n_covered: int, click: tuple[int, int, int] | None) -> str:
     """Return which of the shipped weights fit: with a click and few phases those that lean on the click."""
-    n_present = int((seen.channels[-len(PHASE_TIMES_S) :, 0, 0, 0] > 0).sum())
-    return ANYWHERE if click is not None and n_present <= FEW_PHASES else KIND
+    return ANYWHERE if click is not None and n_covered <= FEW_PHASES else KIND
+
+
+def _few(n_covered: int) -> tuple[str, ...]:
+    if len(PHASE_TIMES_S) - n_covered <= MOST_ABSENT:
+        return ()
+    text = f"The protocol covers {n_covered} of the ten phases the network was taught with."
+    return (coded_warning("protocol-unlike-training", text),)
 
 
 def _network(path: str) -> tuple[Any, dict[str, Any]]:
@@ -175,10 +183,6 @@ def _channels(
     if card["training"].get("anywhere"):
         text = "Few phases and a click: weights of the second training were taken, which lean on the click."
         warnings += (coded_warning("model-anywhere", text),)
-    n_absent = int((seen.channels[-10:, 0, 0, 0] == 0).sum())
-    if n_absent > 4:
-        text = f"The protocol covers {10 - n_absent} of the ten phases the network was taught with."
-        warnings += (coded_warning("protocol-unlike-training", text),)
     return only(np.concatenate([seen.channels, guide]), card["training"].get("sees", "both")), warnings
 
 

@@ -14,9 +14,11 @@ import numpy as np
 
 from spinekit.geometry import Geometry, resample_array
 from spinekit.models.inputs import NetworkInput, network_input
-from spinekit.models.phases import FIRST_PASS_S
+from spinekit.models.phases import FIRST_PASS_S, MAX_GAP_S
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from spinekit.case import DynamicSeries
@@ -75,11 +77,14 @@ def block_mean(values: NDArray[Any], factors_zyx: tuple[int, int, int]) -> NDArr
     return result
 
 
-def working_input(series: DynamicSeries, n_baseline: int = 1) -> NetworkInput:
+def working_input(
+    series: DynamicSeries, n_baseline: int = 1, *, max_gap_s: Mapping[float, float] = MAX_GAP_S
+) -> NetworkInput:
     """Return `network_input` on the working grid; ``series_geometry`` is that of the series as it came.
 
     Where the first pass was not imaged, the wash-in slope is that of a longer rise, and vessels look like a lesion in
     it: it is zero then, as an undefined map; so is the area under the curve where the phase at 30 s is absent too.
+    `max_gap_s` is as for `network_input`.
 
     Raises
     ------
@@ -93,7 +98,7 @@ def working_input(series: DynamicSeries, n_baseline: int = 1) -> NetworkInput:
         s if abs(np.log(s / wanted)) <= np.log1p(NEAR_ENOUGH) else wanted
         for s, wanted in zip(turned, WORKING_MM, strict=True)
     )
-    seen = network_input(coarse, n_baseline, spacing_mm=(x, y, z), coarser=True)
+    seen = network_input(coarse, n_baseline, spacing_mm=(x, y, z), coarser=True, max_gap_s=max_gap_s)
     return replace(seen, channels=_without_first_pass(seen), series_geometry=series.geometry)
 
 
