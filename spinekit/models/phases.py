@@ -24,7 +24,7 @@ __all__ = [
 PHASE_TIMES_S = (-10.0, 10.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 240.0)  # ours: dense where curves bend
 FIRST_PASS_S = (10.0, 20.0)  # the phases of the first pass of the bolus
 MAX_GAP_S = {20.0: 23.0, 60.0: 45.0, 240.0: 75.0}  # ours: up to these times a straight line spans no longer gap
-WIDER_GAP_S = {20.0: 23.0, 45.0: 60.0, 60.0: 75.0, 240.0: 150.0}  # ours: where a network lacks phases, a line is better
+WIDER_GAP_S = {20.0: 35.0, 45.0: 60.0, 60.0: 75.0, 240.0: 150.0}  # ours: to a network a line tells more than nothing
 AT_ONCE_S = 10.0  # ours: after the last phase before contrast, where the first pass was not imaged
 
 

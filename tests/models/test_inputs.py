@@ -12,7 +12,13 @@ from spinekit.errors import InputRefusedError, ShapeMismatchError
 from spinekit.geometry import Geometry
 from spinekit.models.grid import network_grid
 from spinekit.models.inputs import back_to_series, mask_channel, network_input
-from spinekit.models.phases import PHASE_TIMES_S, bolus_arrival_s, phases_after_arrival
+from spinekit.models.phases import (
+    PHASE_TIMES_S,
+    WIDER_GAP_S,
+    bolus_arrival_s,
+    covered_phases,
+    phases_after_arrival,
+)
 from spinekit.phantom import simulate_case
 
 SAGITTAL = ((0.0, 0.0, 1.0), (1.0, 0.0, 0.0), (0.0, -1.0, 0.0))
@@ -67,6 +73,35 @@ def test_a_straight_line_across_the_first_pass_is_no_phase_of_it():
     assert covered[-10.0]
     assert covered[60.0]
     assert covered[90.0]
+
+
+def test_wider_gaps_cover_more_phases_but_no_first_pass_that_was_missed():
+    times = np.array([0.0, 15.0, 67.0, 90.0, 115.0, 220.0])
+
+    strict = covered_phases(times, arrival_s=8.0)
+    wider = covered_phases(times, arrival_s=8.0, max_gap_s=WIDER_GAP_S)
+
+    assert [t for t, there in zip(PHASE_TIMES_S, strict, strict=True) if there] == [-10.0, 60.0, 90.0]
+    assert [t for t, there in zip(PHASE_TIMES_S, wider, strict=True) if there] == [
+        -10.0,
+        30.0,
+        45.0,
+        60.0,
+        90.0,
+        120.0,
+        180.0,
+    ]
+
+
+def test_the_channels_under_wider_gaps_are_the_lines_themselves():
+    series = ramp([0, 20, 33, 50, 200], arrival_s=27.0, slope=2.0)
+
+    strict, wider = (network_input(series, 2, **gaps) for gaps in ({}, {"max_gap_s": WIDER_GAP_S}))
+
+    late = wider.names.index("phase:120")
+    assert not strict.channels[late].any()
+    np.testing.assert_allclose(wider.channels[late], 2.0 * 120.0 / wider.scale, rtol=1e-5)
+    assert wider.channels[wider.names.index("present:120")].all()
 
 
 def test_a_bolus_whose_first_pass_was_missed_arrives_soon_after_the_last_phase_before_it():

@@ -18,6 +18,7 @@ from spinekit.models.inference import Reading, binary_entropy, predict_probabili
 from spinekit.models.segmenting import segment
 from spinekit.models.teaching import channel_names
 from spinekit.models.unet import UNet, UNetConfig
+from spinekit.phantom import simulate_case
 from spinekit.segmentation.agreement import dice
 
 
@@ -89,6 +90,16 @@ def test_every_result_carries_the_warning_and_the_hash(clicked):
     assert clicked.warnings[0].startswith("[model-simulated]")
     assert clicked.record["sha256"] == clicked.model_card["sha256"]
     assert clicked.record["simulated"] is True
+
+
+def test_a_lesion_is_kept_where_phases_of_the_first_minute_are_absent():
+    made = simulate_case(15215, hospital="B", size=(128, 128, 16), motion="usual")
+    kept = [0, 1, 4, 5, 6, 8]  # 15 to 66 s and 115 to 180 s are gaps: read as absent, the Dice was 0.745
+    short = replace(made.series, signal=made.series.signal[kept], times_s=made.series.times_s[kept])
+
+    found = segment(short, made.n_baseline)
+
+    assert dice(found.roi.mask, made.lesions.values > 0) > 0.85
 
 
 def test_a_protocol_unlike_the_learned_one_is_told(case):
