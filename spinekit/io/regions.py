@@ -168,7 +168,7 @@ def read_labels(
         if not np.isfinite(part).all() or (part != np.round(part)).any() or part.min() < 0:
             raise InputRefusedError(
                 "format-unsupported",
-                found=f"The {shown(Path(path))} holds no labels but {_range(values)}.",
+                found=f"The {shown(path)} holds no labels but {_range(values)}.",
                 expected="Whole numbers from 0.",
                 cause="It is an image, a probability map, or a mask resampled by interpolation.",
                 cure="Give the label image; turn a probability into a mask by an explicit threshold.",
